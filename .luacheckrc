@@ -1,0 +1,7 @@
+std = "luajit"
+max_line_length = 160
+ignore = { "311" }
+files["tests"] = { std = "+busted", globals = { "arg" } }
+files["scripts"] = { std = "+busted" }
+files["**/*_spec.lua"] = { std = "+busted" }
+files["lua/tidelock/meta"] = { ignore = { "212", "211", "241", "311" } }

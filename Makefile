@@ -1,0 +1,80 @@
+# Every verb a person needs; `make help` lists them. V=1 shows the commands, SAN=address,undefined or SAN=thread builds
+# (and tests) with those sanitizers in a folder of its own.
+VERSION := 0.1.0
+SAN     ?=
+BUILD   ?= build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
+PREFIX  ?= /usr/local
+CC      ?= cc
+comma   := ,
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
+
+PKGS     := luajit libzstd zlib sqlite3 $(if $(SAN),,jemalloc)
+OPT      ?= -O2
+CFLAGS   += -std=gnu11 $(OPT) -g -fPIC -fno-omit-frame-pointer -ffp-contract=off -fno-semantic-interposition -Wall -Wextra -Werror \
+            -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers \
+            $(if $(SAN),-fsanitize=$(SAN) -DTL_SANITIZED=1) -DTL_VERSION='"$(VERSION)"'
+CPPFLAGS += -Iruntime
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -lm -lpthread
+
+SRC  := $(sort $(wildcard runtime/*/*.c))
+OBJ  := $(SRC:runtime/%.c=$(BUILD)/obj/%.o)
+HDR  := $(sort $(wildcard runtime/*/*.h))
+LIB  := $(BUILD)/libtidelock.so
+BIN  := $(BUILD)/tidelock
+CDEF := $(BUILD)/generated/tidelock/cdef.lua
+
+.PHONY: all run test lint format bench bench-build soak fuzz install clean help deps deps-test deps-bench deps-run unit
+.DELETE_ON_ERROR:
+
+all: $(BIN) ## build build/tidelock (the default)
+
+include tests/rules.mk bench/rules.mk
+
+$(BUILD)/obj/%.o: runtime/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(LIB): $(OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -shared -o $@.new $(OBJ) $(PKG_LIBS) && mv $@.new $@
+
+# -rdynamic is not needed: Lua reaches the library by its name.
+$(BIN): $(BUILD)/obj/main.o $(LIB) $(CDEF) $(BUILD)/source
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -o $@.new $(BUILD)/obj/main.o -L$(BUILD) -Wl$(comma)--no-as-needed -ltidelock -Wl$(comma)-rpath$(comma)'$$ORIGIN:$$ORIGIN/../lib/tidelock' $(PKG_LIBS) && mv $@.new $@
+
+$(BUILD)/source:
+	@mkdir -p $(@D)
+	@ln -sfn $(CURDIR) $@
+
+# The FFI declarations are the headers themselves, once through the preprocessor.
+$(CDEF): $(HDR) Makefile
+	@mkdir -p $(@D)
+	$(call say,CDEF,$@)
+	$(Q){ echo 'return [==['; for h in $(HDR:runtime/%=%); do echo "#include \"$$h\""; done | $(CC) -E -P -DTL_CDEF $(CPPFLAGS) -; echo ']==]'; } >$@
+
+-include $(OBJ:.o=.d) $(BUILD)/obj/main.d
+
+deps: ## install what building needs (apt, only what is missing)
+	@sh tests/install-packages build
+
+run: deps deps-run ## install what is missing, build, and run the main job
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)sh scripts/demo.sh $(BIN)
+
+install: all ## install to PREFIX (default /usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/tidelock $(DESTDIR)$(PREFIX)/share/tidelock
+	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/tidelock
+	install -m 755 $(LIB) $(DESTDIR)$(PREFIX)/lib/tidelock/libtidelock.so
+	cp -r lua $(DESTDIR)$(PREFIX)/share/tidelock/
+	cp -r $(BUILD)/generated $(DESTDIR)$(PREFIX)/share/tidelock/
+	cp -r scripts $(DESTDIR)$(PREFIX)/share/tidelock/
+
+clean: ## remove what was built
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

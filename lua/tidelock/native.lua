@@ -1,0 +1,22 @@
+--- The C library as Lua sees it: declarations made from the headers, loaded once per state.
+--- `require "tidelock.native"` returns `C, ffi`; only the library's own modules, the tests and the verbs may use it.
+local ffi = require "ffi"
+
+ffi.cdef(require "tidelock.cdef")
+
+local function library_path()
+  local build = os.getenv "TIDELOCK_BUILD"
+  return build and build .. "/libtidelock.so" or "tidelock"
+end
+
+--- In the tidelock binary the library is already in the process.
+local native = rawget(_G, "TIDELOCK_IN_PROCESS") and ffi.C or ffi.load(library_path())
+
+local M = { C = native, ffi = ffi }
+
+--- Raises the thread's error text when `status` is not TL_OK; returns nothing otherwise.
+function M.check(status)
+  if status ~= 0 then error(ffi.string(native.tl_error_text()), 0) end
+end
+
+return M

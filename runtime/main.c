@@ -1,0 +1,75 @@
+/* The thin binary: argument vector in, verb out. The verbs are Lua, in lua/tidelock/cli/. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The folder that holds lua/ and generated/: beside the binary in a build tree, under share/ once installed. */
+static int find_root(char *root, size_t size, char *generated, size_t generated_size) {
+    char exe[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (length < 0) return 0;
+    exe[length] = 0;
+    char *slash = strrchr(exe, '/');
+    if (!slash) return 0;
+    *slash = 0;
+    char probe[PATH_MAX + 128];
+    snprintf(probe, sizeof probe, "%s/source/lua/tidelock/cli/init.lua", exe);
+    if (access(probe, R_OK) == 0) {
+        snprintf(root, size, "%s/source", exe);
+        snprintf(generated, generated_size, "%s/generated", exe);
+        return 1;
+    }
+    snprintf(root, size, "%s/../share/tidelock", exe);
+    snprintf(generated, generated_size, "%s/../share/tidelock/generated", exe);
+    snprintf(probe, sizeof probe, "%s/lua/tidelock/cli/init.lua", root);
+    return access(probe, R_OK) == 0;
+}
+
+int main(int argc, char **argv) {
+    char root[PATH_MAX + 64], generated[PATH_MAX + 64];
+    if (!find_root(root, sizeof root, generated, sizeof generated)) {
+        fprintf(stderr, "tidelock: start: the Lua library is neither beside the binary nor under ../share/tidelock\n");
+        return 1;
+    }
+    lua_State *L = luaL_newstate();
+    if (!L) {
+        fprintf(stderr, "tidelock: start: no memory for a Lua state\n");
+        return 1;
+    }
+    luaL_openlibs(L);
+    lua_pushboolean(L, 1);
+    lua_setglobal(L, "TIDELOCK_IN_PROCESS");
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "path");
+    lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;%s", root, root, generated, lua_tostring(L, -1));
+    lua_setfield(L, -3, "path");
+    lua_pop(L, 2);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "tidelock.cli");
+    if (lua_pcall(L, 1, 1, 0) != 0) {
+        fprintf(stderr, "tidelock: start: %s\n", lua_tostring(L, -1));
+        return 1;
+    }
+    lua_getfield(L, -1, "main");
+    lua_createtable(L, argc, 2);
+    for (int i = 0; i < argc; i++) {
+        lua_pushstring(L, argv[i]);
+        lua_rawseti(L, -2, i);
+    }
+    lua_pushstring(L, root);
+    lua_setfield(L, -2, "root");
+    lua_pushstring(L, generated);
+    lua_setfield(L, -2, "generated");
+    if (lua_pcall(L, 1, 1, 0) != 0) {
+        fprintf(stderr, "tidelock: internal error: %s\n", lua_tostring(L, -1));
+        return 1;
+    }
+    int code = (int)lua_tointeger(L, -1);
+    fflush(stdout);
+    _exit(code); /* the Lua state and its arenas end with the process; closing them would only cost time */
+}
