@@ -43,6 +43,5 @@ return function(options)
   busted.subscribe({ "error" }, handler.error)
   busted.subscribe({ "failure" }, handler.error)
   busted.subscribe({ "suite", "end" }, handler.suiteEnd)
-  handler:subscribe(options)
   return handler
 end
