@@ -1,0 +1,79 @@
+/* Events: the one record of everything that reaches a strategy.
+ *
+ * An event is a 64-byte slot: a 32-byte head that all kinds share and a payload of four 64-bit words. Kinds that need more
+ * take a second slot directly behind the first (tl_event_slots() tells), whose whole 64 bytes are payload. Events are values:
+ * they are copied, never pointed to.
+ *
+ * Prices and quantities are mantissas in the instrument's exponents; TL_ABSENT marks what is not there.
+ */
+#ifndef TL_MARKET_EVENT_H
+#define TL_MARKET_EVENT_H
+
+#include "base/fixed.h"
+
+typedef enum tl_event_kind {
+    TL_EVENT_NONE = 0, /* a slot to be skipped */
+    /* market data */
+    TL_EVENT_QUOTE,      /* w: bid price, ask price, bid size, ask size */
+    TL_EVENT_TRADE,      /* w: price, size, trade id, aggressor side (0 unknown) | trade kind << 8 */
+    TL_EVENT_LEVEL,      /* w: price, size (0 = gone), order count, side */
+    TL_EVENT_BOOK,       /* the level changes of one message are complete: on_book is due */
+    TL_EVENT_ORDER_FLOW, /* order by order: w: reference, price, size, side | op << 8 */
+    TL_EVENT_BAR,        /* two slots: w: open, high, low, close; tail: volume, trades, vwap, ts_open, interval ns */
+    TL_EVENT_BARS,       /* all bars of a close are in: w: interval ns, ts of the close */
+    TL_EVENT_STATUS,     /* w: tl_trading_state, reason (4 ASCII bytes) */
+    TL_EVENT_MARK,       /* w: mark, index, funding rate e8, next funding ts */
+    TL_EVENT_ACTION,     /* two slots: w: action kind, ratio e8, amount e8; tail: currency */
+    TL_EVENT_DATA,       /* a row of outside data: w: input index, row index */
+    TL_EVENT_GAP,        /* w: missed */
+    TL_EVENT_FEED,       /* w: 0 stale, 1 fresh */
+    /* own orders */
+    TL_EVENT_REPORT, /* two slots holding a tl_report: see order/order.h */
+    TL_EVENT_QUEUE,  /* an own order's place: w: order id, quantity ahead, quantity in the level */
+    /* the strategy's own */
+    TL_EVENT_TIMER, /* w: timer id, missed, deadline ts */
+    TL_EVENT_PARAM, /* w: param index, new value as the bits of a double */
+    TL_EVENT_STOP,  /* an orderly stop: w: reason */
+    TL_EVENT_KINDS
+} tl_event_kind;
+
+/* Which input a slot came from; at equal times the lower goes first. */
+typedef enum tl_event_source {
+    TL_SOURCE_REPORT = 0,
+    TL_SOURCE_MARKET,
+    TL_SOURCE_BAR,
+    TL_SOURCE_TIMER,
+    TL_SOURCE_OPERATOR
+} tl_event_source;
+
+enum { TL_SIDE_NONE = 0, TL_SIDE_BUY = 1, TL_SIDE_SELL = 2 };
+enum { TL_TRADE_NORMAL = 0, TL_TRADE_CROSS = 1, TL_TRADE_HIDDEN = 2 };
+enum { TL_FLOW_ADD = 0, TL_FLOW_EXECUTE = 1, TL_FLOW_REDUCE = 2, TL_FLOW_DELETE = 3, TL_FLOW_REPLACE = 4 };
+
+typedef struct tl_event {
+    uint64_t sequence;        /* place in the reader's one total order; 0 before it is logged */
+    int64_t ts_recv_ns;       /* runtime time at which it reached the reader */
+    int64_t ts_ns;            /* time given by its origin (venue, bar close, timer deadline) */
+    uint32_t instrument;      /* TL_NO_INSTRUMENT where none applies */
+    uint8_t kind;             /* tl_event_kind */
+    uint8_t source;           /* tl_event_source */
+    uint16_t source_sequence; /* low 16 bits of the count of what its source sent: a reader that saw each one can widen it */
+    int64_t w[4];             /* payload, by kind */
+} tl_event;
+
+TL_STATIC_ASSERT(sizeof(tl_event) == 64, "an event is one slot");
+
+/* The second slot of the kinds that have one. */
+typedef struct tl_event_tail {
+    int64_t w[8]; /* payload, by kind */
+} tl_event_tail;
+
+TL_STATIC_ASSERT(sizeof(tl_event_tail) == 64, "a tail is one slot");
+
+#ifndef TL_CDEF
+static inline unsigned tl_event_slots(uint8_t kind) {
+    return 1u + (kind == TL_EVENT_BAR || kind == TL_EVENT_ACTION || kind == TL_EVENT_REPORT);
+}
+#endif
+
+#endif
