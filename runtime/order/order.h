@@ -1,6 +1,6 @@
 /* Orders: the words of DESIGN §7 as numbers, the command a strategy sends, and the report it gets back.
  *
- * Both are fixed-size values that cross process borders: a command is 192 bytes in the strategy's own region, a report travels as
+ * Both are fixed-size values that cross process borders: a command is 128 bytes in the strategy's own region, a report travels as
  * two event slots. The gateway copies a command once and checks only its copy.
  */
 #ifndef TL_ORDER_ORDER_H
@@ -97,6 +97,7 @@ typedef struct tl_command {
     uint32_t flags;        /* TL_FLAG_* */
     uint32_t group;        /* orders of one OCO or bracket share it; 0 = none */
     uint32_t tag;          /* the script's tag, interned; 0 = none */
+    uint32_t reserved;     /* 0 */
     int64_t quantity;      /* mantissa; on a replace the new total */
     int64_t price;         /* mantissa; TL_ABSENT for none */
     int64_t stop_price;    /* mantissa; TL_ABSENT for none */
@@ -105,10 +106,9 @@ typedef struct tl_command {
     int64_t expire_ns;     /* GTD or TL_FLAG_HAS_EXPIRE; 0 = none */
     int64_t deadline_ns;   /* bounds getting there; 0 = none */
     int64_t arrival_price; /* middle of the quote the strategy saw when it decided, mantissa; TL_ABSENT when it saw none */
-    int64_t reserved[7];
 } tl_command;
 
-TL_STATIC_ASSERT(sizeof(tl_command) == 192, "three slots");
+TL_STATIC_ASSERT(sizeof(tl_command) == 128, "two cache lines");
 
 typedef enum tl_report_kind {
     TL_REPORT_NONE = 0,
