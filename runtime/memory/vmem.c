@@ -1,0 +1,39 @@
+#include "memory/vmem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static size_t page_bytes(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+tl_status tl_vmem_reserve(tl_vmem *memory, size_t bytes) {
+    size_t page = page_bytes();
+    size_t rounded = (bytes + page - 1) & ~(page - 1);
+    if (rounded == 0 || rounded < bytes)
+        return tl_error_set(TL_ERR_ARGUMENT, "cannot reserve %zu bytes of memory", bytes);
+    void *base = mmap(NULL, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return tl_error_set(TL_ERR_NO_MEMORY, "cannot reserve %zu bytes of memory: %s", rounded, strerror(errno));
+    /* Tables of millions of records are walked at random: without large pages each access pays for a page walk. */
+    if (rounded >= (4u << 20)) madvise(base, rounded, MADV_HUGEPAGE);
+    memory->base = base;
+    memory->bytes = rounded;
+    return TL_OK;
+}
+
+void tl_vmem_clear(tl_vmem *memory, size_t from, size_t bytes) {
+    size_t page = page_bytes();
+    size_t first = (from + page - 1) & ~(page - 1);
+    size_t end = (from + bytes) & ~(page - 1);
+    if (end > memory->bytes) end = memory->bytes;
+    if (first < end) madvise((char *)memory->base + first, end - first, MADV_DONTNEED);
+}
+
+void tl_vmem_release(tl_vmem *memory) {
+    if (memory->base != NULL) munmap(memory->base, memory->bytes);
+    memory->base = NULL;
+    memory->bytes = 0;
+}
