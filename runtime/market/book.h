@@ -95,6 +95,12 @@ uint32_t tl_books_level_at(const tl_books *books, uint32_t instrument, int side,
 /* The level of a price, TL_BOOK_NIL when there is none. Searched from the best price on. */
 uint32_t tl_books_level_find(const tl_books *books, uint32_t instrument, int side, int64_t price);
 
+/* Hints that an order will soon be looked for, for callers that see several messages ahead: first its slot in the index, some
+ * messages later its order, then its level and neighbours. They change nothing and are harmless for any reference. */
+void tl_books_prefetch(const tl_books *books, uint64_t reference);
+void tl_books_prefetch_order(const tl_books *books, uint64_t reference);
+void tl_books_prefetch_level(const tl_books *books, uint64_t reference);
+
 /* Live orders over all books. */
 uint64_t tl_books_live_orders(const tl_books *books);
 
