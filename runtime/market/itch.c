@@ -1,0 +1,480 @@
+#include "market/itch.h"
+
+#include <ctype.h>
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "market/stream.h"
+
+enum { BUFFER_BYTES = 1 << 20, LOCATES = 65536, AHEAD = 24 };
+
+struct tl_itch {
+    tl_stream *stream;
+    uint64_t offset; /* of buffer[at] in the unpacked stream */
+    uint64_t ordinal;
+    int64_t last_ns;
+    size_t at;
+    size_t length;
+    bool ended;
+    tl_itch_problem_counts problems;
+    uint8_t buffer[BUFFER_BYTES];
+};
+
+static const char *const problem_names[TL_ITCH_PROBLEMS] = {
+    "truncated",     "bad_length",      "unknown_type",  "bad_field", "broken_stream",
+    "unknown_order", "duplicate_order", "over_executed", "backwards",
+};
+
+const char *tl_itch_problem_name(int problem) {
+    return problem >= 0 && problem < TL_ITCH_PROBLEMS ? problem_names[problem] : "";
+}
+
+void tl_itch_count_problem(tl_itch_problem_counts *counts, tl_itch_problem problem, uint64_t offset, uint64_t ordinal) {
+    if (counts->count[problem]++ != 0) return;
+    counts->first_offset[problem] = offset;
+    counts->first_ordinal[problem] = ordinal;
+}
+
+static inline uint64_t be64(const uint8_t *p) {
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return be64toh(v);
+}
+
+static inline uint32_t be32(const uint8_t *p) {
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return be32toh(v);
+}
+
+static inline uint16_t be16(const uint8_t *p) {
+    uint16_t v;
+    memcpy(&v, p, 2);
+    return be16toh(v);
+}
+
+/* Six bytes, read as eight from two before: both are inside the header. */
+static inline int64_t be48(const uint8_t *p) {
+    return (int64_t)(be64(p - 2) & 0xffffffffffffu);
+}
+
+static inline void text(char *out, const uint8_t *p, unsigned length) {
+    memcpy(out, p, length);
+    while (length > 0 && (out[length - 1] == ' ' || out[length - 1] == 0))
+        length--;
+    out[length] = 0;
+}
+
+static inline uint8_t side_of(uint8_t letter) {
+    return letter == 'B' ? TL_SIDE_BUY : letter == 'S' ? TL_SIDE_SELL : TL_SIDE_NONE;
+}
+
+bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_itch_problem *problem) {
+    unsigned wanted = length > 0 ? tl_itch_length(b[0]) : 0;
+    if (TL_UNLIKELY(wanted == 0)) {
+        *problem = length > 0 ? TL_ITCH_PROBLEM_UNKNOWN_TYPE : TL_ITCH_PROBLEM_BAD_LENGTH;
+        return false;
+    }
+    if (TL_UNLIKELY(length != wanted)) {
+        *problem = TL_ITCH_PROBLEM_BAD_LENGTH;
+        return false;
+    }
+    uint64_t ordinal = m->ordinal, offset = m->offset;
+    memset(m, 0, sizeof *m);
+    m->ordinal = ordinal;
+    m->offset = offset;
+    m->type = b[0];
+    m->locate = be16(b + TL_ITCH_AT_LOCATE);
+    m->tracking = be16(b + TL_ITCH_AT_TRACKING);
+    m->ts_ns = be48(b + TL_ITCH_AT_TIMESTAMP);
+    switch (b[0]) {
+    case TL_ITCH_ADD_ATTRIBUTED: text(m->attribution, b + TL_ITCH_F_AT_ATTRIBUTION, 4); /* fall through */
+    case TL_ITCH_ADD:
+    case TL_ITCH_TRADE:
+        m->reference = be64(b + TL_ITCH_AT_REFERENCE);
+        m->side = side_of(b[TL_ITCH_A_AT_SIDE]);
+        m->shares = be32(b + TL_ITCH_A_AT_SHARES);
+        text(m->stock, b + TL_ITCH_A_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->price = be32(b + TL_ITCH_A_AT_PRICE);
+        if (b[0] == TL_ITCH_TRADE) m->match = be64(b + TL_ITCH_P_AT_MATCH);
+        if (TL_UNLIKELY(m->side == TL_SIDE_NONE || m->shares == 0)) {
+            *problem = TL_ITCH_PROBLEM_BAD_FIELD;
+            return false;
+        }
+        break;
+    case TL_ITCH_EXECUTED:
+    case TL_ITCH_EXECUTED_AT_PRICE:
+        m->reference = be64(b + TL_ITCH_AT_REFERENCE);
+        m->shares = be32(b + TL_ITCH_E_AT_SHARES);
+        m->match = be64(b + TL_ITCH_E_AT_MATCH);
+        m->printable = 'Y';
+        if (b[0] == TL_ITCH_EXECUTED_AT_PRICE) {
+            m->printable = b[TL_ITCH_C_AT_PRINTABLE];
+            m->price = be32(b + TL_ITCH_C_AT_PRICE);
+        }
+        break;
+    case TL_ITCH_CANCEL:
+        m->reference = be64(b + TL_ITCH_AT_REFERENCE);
+        m->shares = be32(b + TL_ITCH_E_AT_SHARES);
+        break;
+    case TL_ITCH_DELETE: m->reference = be64(b + TL_ITCH_AT_REFERENCE); break;
+    case TL_ITCH_REPLACE:
+        m->reference = be64(b + TL_ITCH_AT_REFERENCE);
+        m->new_reference = be64(b + TL_ITCH_U_AT_NEW_REFERENCE);
+        m->shares = be32(b + TL_ITCH_U_AT_SHARES);
+        m->price = be32(b + TL_ITCH_U_AT_PRICE);
+        break;
+    case TL_ITCH_CROSS:
+        m->shares = (int64_t)be64(b + TL_ITCH_Q_AT_SHARES);
+        text(m->stock, b + TL_ITCH_Q_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->price = be32(b + TL_ITCH_Q_AT_PRICE);
+        m->match = be64(b + TL_ITCH_Q_AT_MATCH);
+        m->code = b[TL_ITCH_Q_AT_CROSS_TYPE];
+        if (TL_UNLIKELY(m->shares < 0)) {
+            *problem = TL_ITCH_PROBLEM_BAD_FIELD;
+            return false;
+        }
+        break;
+    case TL_ITCH_BROKEN_TRADE: m->match = be64(b + TL_ITCH_B_AT_MATCH); break;
+    case TL_ITCH_SYSTEM_EVENT: m->code = b[TL_ITCH_AT_EVENT_CODE]; break;
+    case TL_ITCH_STOCK_DIRECTORY:
+        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->code = b[TL_ITCH_R_AT_CATEGORY];
+        m->shares = be32(b + TL_ITCH_R_AT_ROUND_LOT);
+        break;
+    case TL_ITCH_TRADING_ACTION:
+        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->code = b[TL_ITCH_H_AT_STATE];
+        text(m->attribution, b + TL_ITCH_H_AT_REASON, 4);
+        break;
+    case TL_ITCH_REG_SHO:
+        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->code = b[TL_ITCH_Y_AT_ACTION];
+        break;
+    case TL_ITCH_PARTICIPANT_POSITION:
+        text(m->attribution, b + TL_ITCH_L_AT_PARTICIPANT, 4);
+        text(m->stock, b + TL_ITCH_L_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->printable = b[TL_ITCH_L_AT_MODE];
+        m->code = b[TL_ITCH_L_AT_STATE];
+        break;
+    case TL_ITCH_MWCB_LEVELS:
+        m->price = (int64_t)be64(b + TL_ITCH_V_AT_LEVEL1);
+        m->price2 = (int64_t)be64(b + TL_ITCH_V_AT_LEVEL2);
+        m->price3 = (int64_t)be64(b + TL_ITCH_V_AT_LEVEL3);
+        break;
+    case TL_ITCH_MWCB_STATUS: m->code = b[TL_ITCH_W_AT_LEVEL]; break;
+    case TL_ITCH_IPO_QUOTING:
+        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->shares = be32(b + TL_ITCH_K_AT_RELEASE_S);
+        m->code = b[TL_ITCH_K_AT_QUALIFIER];
+        m->price = be32(b + TL_ITCH_K_AT_PRICE);
+        break;
+    case TL_ITCH_AUCTION_COLLAR:
+        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->price = be32(b + TL_ITCH_J_AT_REFERENCE_PRICE);
+        m->price2 = be32(b + TL_ITCH_J_AT_UPPER);
+        m->price3 = be32(b + TL_ITCH_J_AT_LOWER);
+        m->shares = be32(b + TL_ITCH_J_AT_EXTENSION);
+        break;
+    case TL_ITCH_OPERATIONAL_HALT:
+        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->printable = b[TL_ITCH_h_AT_MARKET];
+        m->code = b[TL_ITCH_h_AT_ACTION];
+        break;
+    case TL_ITCH_IMBALANCE:
+        m->shares = (int64_t)be64(b + TL_ITCH_I_AT_PAIRED);
+        m->imbalance = (int64_t)be64(b + TL_ITCH_I_AT_IMBALANCE);
+        m->printable = b[TL_ITCH_I_AT_DIRECTION];
+        text(m->stock, b + TL_ITCH_I_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->price3 = be32(b + TL_ITCH_I_AT_FAR);
+        m->price2 = be32(b + TL_ITCH_I_AT_NEAR);
+        m->price = be32(b + TL_ITCH_I_AT_REFERENCE_PRICE);
+        m->code = b[TL_ITCH_I_AT_CROSS_TYPE];
+        break;
+    case TL_ITCH_RETAIL_INTEREST:
+        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->code = b[TL_ITCH_N_AT_INTEREST];
+        break;
+    case TL_ITCH_DIRECT_LISTING:
+        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        m->code = b[TL_ITCH_O_AT_ELIGIBILITY];
+        m->price2 = be32(b + TL_ITCH_O_AT_MINIMUM);
+        m->price3 = be32(b + TL_ITCH_O_AT_MAXIMUM);
+        m->price = be32(b + TL_ITCH_O_AT_NEAR);
+        break;
+    }
+    return true;
+}
+
+tl_status tl_itch_open(const char *path, tl_itch **out) {
+    tl_itch *reader = calloc(1, sizeof *reader);
+    if (reader == NULL) return tl_error_set(TL_ERR_NO_MEMORY, "no memory to read %s", path);
+    tl_status status = tl_stream_open(path, &reader->stream);
+    if (status != TL_OK) {
+        free(reader);
+        return status;
+    }
+    *out = reader;
+    return TL_OK;
+}
+
+void tl_itch_close(tl_itch *reader) {
+    if (reader == NULL) return;
+    tl_stream_close(reader->stream);
+    free(reader);
+}
+
+static void problem_at(tl_itch *reader, tl_itch_problem problem) {
+    tl_itch_count_problem(&reader->problems, problem, reader->offset, reader->ordinal + 1);
+}
+
+static void fill(tl_itch *reader) {
+    size_t left = reader->length - reader->at;
+    memmove(reader->buffer, reader->buffer + reader->at, left);
+    reader->at = 0;
+    size_t n = 0;
+    if (tl_stream_read(reader->stream, reader->buffer + left, sizeof reader->buffer - left, &n) != TL_OK) {
+        problem_at(reader, TL_ITCH_PROBLEM_BROKEN_STREAM);
+        reader->ended = true;
+    }
+    reader->length = left + n;
+    if (reader->length < sizeof reader->buffer) reader->ended = true;
+}
+
+/* After a length that cannot be: the next place at which three frames in a row make sense, or the end of what is in the buffer. */
+static size_t resynchronise(const tl_itch *reader, size_t from) {
+    for (size_t start = from; start + TL_ITCH_FRAME_BYTES < reader->length; start++) {
+        size_t at = start;
+        int good = 0;
+        while (good < 3 && at + TL_ITCH_FRAME_BYTES < reader->length) {
+            unsigned length = be16(reader->buffer + at);
+            if (length == 0 || tl_itch_length(reader->buffer[at + 2]) != length) break;
+            at += TL_ITCH_FRAME_BYTES + length;
+            good++;
+        }
+        if (good == 3 || (good > 0 && at == reader->length)) return start;
+    }
+    return reader->length;
+}
+
+unsigned tl_itch_read(tl_itch *reader, tl_itch_message *messages, unsigned capacity) {
+    unsigned count = 0;
+    while (count < capacity) {
+        size_t have = reader->length - reader->at;
+        if (TL_UNLIKELY(have < TL_ITCH_FRAME_BYTES + TL_ITCH_LENGTH_MAX) && !reader->ended) {
+            fill(reader);
+            continue;
+        }
+        if (have == 0) break;
+        const uint8_t *frame = reader->buffer + reader->at;
+        unsigned length = have >= TL_ITCH_FRAME_BYTES ? be16(frame) : 0;
+        if (have < TL_ITCH_FRAME_BYTES + TL_ITCH_LENGTH_MAX && (have < TL_ITCH_FRAME_BYTES || TL_ITCH_FRAME_BYTES + length > have)) {
+            problem_at(reader, TL_ITCH_PROBLEM_TRUNCATED);
+            reader->offset += have;
+            reader->at = reader->length;
+            break;
+        }
+        tl_itch_message *m = &messages[count];
+        m->ordinal = reader->ordinal + 1;
+        m->offset = reader->offset;
+        tl_itch_problem problem;
+        size_t step = TL_ITCH_FRAME_BYTES + length;
+        if (TL_LIKELY(length <= TL_ITCH_LENGTH_MAX && tl_itch_decode(frame + TL_ITCH_FRAME_BYTES, length, m, &problem))) {
+            if (TL_UNLIKELY(m->ts_ns < reader->last_ns)) problem_at(reader, TL_ITCH_PROBLEM_BACKWARDS);
+            reader->last_ns = m->ts_ns;
+            reader->ordinal++;
+            count++;
+        } else {
+            if (length > TL_ITCH_LENGTH_MAX) problem = TL_ITCH_PROBLEM_BAD_LENGTH;
+            problem_at(reader, problem);
+            /* An unknown letter or field in a frame that makes sense is skipped as a message; a wrong length tells nothing of
+             * where the next one is. A final zero length closes some files: not a fault when nothing follows. */
+            if (problem == TL_ITCH_PROBLEM_BAD_LENGTH) {
+                if (!reader->ended && have < sizeof reader->buffer / 2) {
+                    reader->problems.count[problem]--;
+                    fill(reader);
+                    continue;
+                }
+                step = resynchronise(reader, reader->at + 1) - reader->at;
+            } else {
+                reader->ordinal++;
+                if (step > have) step = have;
+            }
+        }
+        reader->at += step;
+        reader->offset += step;
+    }
+    return count;
+}
+
+static bool digits(const char *p, int n) {
+    for (int i = 0; i < n; i++)
+        if (!isdigit((unsigned char)p[i])) return false;
+    return true;
+}
+
+static uint32_t number(const char *p, int n) {
+    uint32_t v = 0;
+    while (n-- > 0)
+        v = v * 10 + (uint32_t)(*p++ - '0');
+    return v;
+}
+
+static uint32_t date_of(uint32_t year, uint32_t month, uint32_t day) {
+    return year >= 1990 && year <= 2100 && month >= 1 && month <= 12 && day >= 1 && day <= 31 ? year * 10000 + month * 100 + day : 0;
+}
+
+uint32_t tl_itch_date_of_name(const char *path) {
+    const char *name = strrchr(path, '/');
+    name = name != NULL ? name + 1 : path;
+    for (const char *p = name; *p; p++) {
+        if (p > name && isdigit((unsigned char)p[-1])) continue;
+        uint32_t date = 0;
+        if (digits(p, 4) && p[4] == '-' && digits(p + 5, 2) && p[7] == '-' && digits(p + 8, 2)) {
+            date = date_of(number(p, 4), number(p + 5, 2), number(p + 8, 2));
+        } else if (digits(p, 8) && !isdigit((unsigned char)p[8])) {
+            date = date_of(number(p, 4), number(p + 4, 2), number(p + 6, 2));
+            if (date == 0) date = date_of(number(p + 4, 4), number(p, 2), number(p + 2, 2));
+        } else if (digits(p, 6) && !isdigit((unsigned char)p[6])) {
+            date = date_of(2000 + number(p + 4, 2), number(p, 2), number(p + 2, 2));
+        }
+        if (date != 0) return date;
+    }
+    return 0;
+}
+
+const tl_itch_problem_counts *tl_itch_problems(const tl_itch *reader) {
+    return &reader->problems;
+}
+
+uint64_t tl_itch_consumed(const tl_itch *reader) {
+    return tl_stream_consumed(reader->stream);
+}
+
+uint64_t tl_itch_size(const tl_itch *reader) {
+    return tl_stream_size(reader->stream);
+}
+
+struct tl_itch_directory {
+    tl_instruments *instruments;
+    uint32_t ids[LOCATES]; /* id + 1, 0 = not named yet */
+};
+
+tl_itch_directory *tl_itch_directory_create(tl_instruments *instruments) {
+    tl_itch_directory *directory = calloc(1, sizeof *directory);
+    if (directory != NULL) directory->instruments = instruments;
+    return directory;
+}
+
+void tl_itch_directory_destroy(tl_itch_directory *directory) {
+    free(directory);
+}
+
+static uint32_t name_instrument(tl_itch_directory *directory, const tl_itch_message *m) {
+    if (m->stock[0] == 0) return (uint32_t)TL_NO_INSTRUMENT;
+    uint32_t id = tl_instruments_find(directory->instruments, m->stock);
+    if (id == (uint32_t)TL_NO_INSTRUMENT) {
+        tl_instrument one = {.price_exponent = -4, .quantity_exponent = 0, .tick = 100, .lot = 1};
+        strcpy(one.symbol, m->stock);
+        if (tl_instruments_add(directory->instruments, &one, &id) != TL_OK) return (uint32_t)TL_NO_INSTRUMENT;
+    }
+    directory->ids[m->locate] = id + 1;
+    return id;
+}
+
+uint32_t tl_itch_instrument(tl_itch_directory *directory, const tl_itch_message *m) {
+    uint32_t id = directory->ids[m->locate];
+    if (TL_LIKELY(id != 0 && m->type != TL_ITCH_STOCK_DIRECTORY)) return id - 1;
+    return name_instrument(directory, m);
+}
+
+int tl_itch_state(const tl_itch_message *m) {
+    if (m->type == TL_ITCH_TRADING_ACTION) switch (m->code) {
+        case 'T': return TL_STATE_TRADING;
+        case 'H': return TL_STATE_HALTED;
+        case 'P': return TL_STATE_PAUSED;
+        case 'Q': return TL_STATE_AUCTION;
+        }
+    if (m->type == TL_ITCH_OPERATIONAL_HALT) return m->code == 'H' ? TL_STATE_HALTED : TL_STATE_TRADING;
+    if (m->type == TL_ITCH_SYSTEM_EVENT) switch (m->code) {
+        case 'S': return TL_STATE_PRE_OPEN;
+        case 'Q': return TL_STATE_TRADING;
+        case 'M':
+        case 'E':
+        case 'C': return TL_STATE_CLOSED;
+        }
+    return -1;
+}
+
+static inline void take(tl_books *books, const tl_itch_message *m, int64_t shares, tl_itch_problem_counts *counts) {
+    tl_book_handle order = tl_books_find(books, m->reference);
+    if (TL_UNLIKELY(order == TL_BOOK_NIL))
+        tl_itch_count_problem(counts, TL_ITCH_PROBLEM_UNKNOWN_ORDER, m->offset, m->ordinal);
+    else if (TL_UNLIKELY(tl_books_reduce(books, order, shares) < shares))
+        tl_itch_count_problem(counts, TL_ITCH_PROBLEM_OVER_EXECUTED, m->offset, m->ordinal);
+}
+
+static void add(tl_books *books, uint32_t instrument, const tl_itch_message *m, uint64_t reference, int side,
+                tl_itch_problem_counts *counts) {
+    if (instrument == (uint32_t)TL_NO_INSTRUMENT) return;
+    tl_status status = tl_books_add(books, instrument, reference, side, m->price, m->shares, 0, NULL);
+    if (TL_UNLIKELY(status != TL_OK))
+        tl_itch_count_problem(counts, status == TL_ERR_EXISTS ? TL_ITCH_PROBLEM_DUPLICATE_ORDER : TL_ITCH_PROBLEM_BAD_FIELD, m->offset,
+                              m->ordinal);
+}
+
+static inline bool has_order(uint8_t type) {
+    return type == 'A' || type == 'D' || type == 'E' || type == 'X' || type == 'U' || type == 'F' || type == 'C';
+}
+
+void tl_itch_apply(tl_books *books, tl_itch_directory *directory, const tl_itch_message *messages, unsigned count,
+                   tl_itch_problem_counts *counts, uint32_t *instruments_of) {
+    for (unsigned i = 0; i < count && i < AHEAD; i++)
+        if (has_order(messages[i].type)) tl_books_prefetch(books, messages[i].reference);
+    for (unsigned i = 0; i < count; i++) {
+        if (i + AHEAD < count && has_order(messages[i + AHEAD].type)) {
+            const tl_itch_message *far = &messages[i + AHEAD];
+            tl_books_prefetch(books, far->type == 'U' ? far->new_reference : far->reference);
+            if (far->type == 'U') tl_books_prefetch(books, far->reference);
+        }
+        if (i + AHEAD * 2 / 3 < count) {
+            const tl_itch_message *middle = &messages[i + AHEAD * 2 / 3];
+            if (has_order(middle->type) && middle->type != 'A') tl_books_prefetch_order(books, middle->reference);
+        }
+        if (i + AHEAD / 3 < count) {
+            const tl_itch_message *near = &messages[i + AHEAD / 3];
+            if (has_order(near->type) && near->type != 'A') tl_books_prefetch_level(books, near->reference);
+        }
+        const tl_itch_message *m = &messages[i];
+        uint32_t instrument = tl_itch_instrument(directory, m);
+        if (instruments_of != NULL) instruments_of[i] = instrument;
+        switch (m->type) {
+        case TL_ITCH_ADD:
+        case TL_ITCH_ADD_ATTRIBUTED: add(books, instrument, m, m->reference, m->side, counts); break;
+        case TL_ITCH_EXECUTED:
+        case TL_ITCH_EXECUTED_AT_PRICE:
+        case TL_ITCH_CANCEL: take(books, m, m->shares, counts); break;
+        case TL_ITCH_DELETE: {
+            tl_book_handle order = tl_books_find(books, m->reference);
+            if (TL_LIKELY(order != TL_BOOK_NIL))
+                tl_books_remove(books, order);
+            else
+                tl_itch_count_problem(counts, TL_ITCH_PROBLEM_UNKNOWN_ORDER, m->offset, m->ordinal);
+            break;
+        }
+        case TL_ITCH_REPLACE: {
+            tl_book_handle order = tl_books_find(books, m->reference);
+            if (TL_UNLIKELY(order == TL_BOOK_NIL)) {
+                tl_itch_count_problem(counts, TL_ITCH_PROBLEM_UNKNOWN_ORDER, m->offset, m->ordinal);
+                break;
+            }
+            uint32_t book_side = tl_books_level(books, tl_books_order(books, order)->level)->book_side;
+            tl_books_remove(books, order);
+            add(books, book_side >> 1, m, m->new_reference, (book_side & 1) ? TL_SIDE_SELL : TL_SIDE_BUY, counts);
+            break;
+        }
+        default: break;
+        }
+    }
+}
