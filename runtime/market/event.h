@@ -33,7 +33,9 @@ typedef enum tl_event_kind {
     /* the strategy's own */
     TL_EVENT_TIMER, /* w: timer id, missed, deadline ts */
     TL_EVENT_PARAM, /* w: param index, new value as the bits of a double */
-    TL_EVENT_STOP,  /* an orderly stop: w: reason */
+    TL_EVENT_START, /* the first event of a generation: w: 0 start, 1 reload, 2 recovery */
+    TL_EVENT_PHASE, /* w: tl_phase; on_start has run */
+    TL_EVENT_STOP,  /* an orderly stop: w: 0 end of data, 1 stop, 2 reload */
     TL_EVENT_KINDS
 } tl_event_kind;
 
@@ -45,6 +47,9 @@ typedef enum tl_event_source {
     TL_SOURCE_TIMER,
     TL_SOURCE_OPERATOR
 } tl_event_source;
+
+/* What a strategy's `self.phase` says. */
+typedef enum tl_phase { TL_PHASE_SHADOW = 0, TL_PHASE_HISTORY, TL_PHASE_LIVE } tl_phase;
 
 enum { TL_SIDE_NONE = 0, TL_SIDE_BUY = 1, TL_SIDE_SELL = 2 };
 enum { TL_TRADE_NORMAL = 0, TL_TRADE_CROSS = 1, TL_TRADE_HIDDEN = 2 };

@@ -48,9 +48,10 @@ typedef struct tl_itch_message {
     int64_t imbalance;      /* I: shares */
     uint16_t locate;        /* the instrument's number in this file */
     uint16_t tracking;
-    uint8_t type;        /* the letter */
-    uint8_t side;        /* TL_SIDE_BUY, TL_SIDE_SELL; A F P */
-    uint8_t code;        /* S: event; H: state; Q, I: cross type; L: participant state; W: level; h: action; N: interest; Y: action */
+    uint8_t type; /* the letter */
+    uint8_t side; /* TL_SIDE_BUY, TL_SIDE_SELL; A F P */
+    uint8_t
+        code; /* S: event; H: state; Q, I: cross type; L: participant state; W: level; h: action; N: interest; Y: action */
     uint8_t printable;   /* C: 'Y' or 'N'; I: direction */
     char stock[12];      /* without padding, zero-terminated; "" where the type has none */
     char attribution[8]; /* F: participant; H: reason; zero-terminated */

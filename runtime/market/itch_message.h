@@ -64,7 +64,7 @@ enum {
     TL_ITCH_LENGTH_RETAIL_INTEREST = 20,
     TL_ITCH_LENGTH_DIRECT_LISTING = 48,
     TL_ITCH_LENGTH_MAX = 50,
-    TL_ITCH_FRAME_BYTES = 2,  /* the length in front of each message of a daily file */
+    TL_ITCH_FRAME_BYTES = 2,   /* the length in front of each message of a daily file */
     TL_ITCH_HEADER_BYTES = 11, /* type, locate, tracking number, timestamp */
     TL_ITCH_STOCK_BYTES = 8
 };

@@ -42,7 +42,7 @@ typedef struct tl_view_instrument {
     int64_t last_price;    /* of a trade or a bar's close, TL_ABSENT before any */
     double price_unit;
     double size_unit;
-    uint8_t state;         /* tl_trading_state */
+    uint8_t state; /* tl_trading_state */
     uint8_t subscribed;
     uint8_t stale;
 } tl_view_instrument;

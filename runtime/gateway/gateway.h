@@ -1,0 +1,126 @@
+/* The gateway: between strategies and venues. Orders of record, risk, deadlines, order groups, positions, accounts.
+ *
+ * An agent without I/O or clock: commands, venue reports, market events and time go in; commands for the venue and reports for the strategies come out,
+ * as lists that the caller drains after each call. So the backtest steps it in simulated time and a live worker steps it from rings. Every field of a
+ * command is hostile: it is copied once, checked, and only the copy is used. A command that is not newer than the last accepted one of its
+ * strategy (epoch, input sequence, index) is dropped. A fill whose (venue, trade date, execution id) was seen changes nothing.
+ *
+ * Single owner. No allocation in the steady state.
+ */
+#ifndef TL_GATEWAY_GATEWAY_H
+#define TL_GATEWAY_GATEWAY_H
+
+#include "market/calendar.h"
+#include "market/instrument.h"
+#include "order/order.h"
+#include "order/position.h"
+
+typedef struct tl_gateway tl_gateway;
+
+enum { TL_GATEWAY_STRATEGIES = 64, TL_GATEWAY_ACCOUNTS = 16, TL_GATEWAY_VENUES = 16 };
+
+/* Limits; 0 = none. Quantities are in whole units (a double), money in 1e-8. */
+typedef struct tl_risk_limits {
+    double max_order_quantity;
+    double max_position; /* absolute, open orders that would add to it included */
+    int64_t max_order_notional_e8;
+    int64_t max_gross_exposure_e8;
+    int64_t max_daily_loss_e8;    /* realised and unrealised since the session's start; on breach the account is killed */
+    double price_collar;          /* fraction away from the reference price (last trade, else middle) */
+    double max_orders_per_second; /* token bucket: rate */
+    double order_burst;           /* token bucket: size; 0 = the rate */
+    uint32_t max_open_orders;
+    uint32_t
+        deny_duplicates; /* a second order of same instrument, side, price, quantity within 1 ms of the first is denied */
+    uint32_t prevent_self_trade; /* an order that would meet an own resting one of the account is denied */
+    uint32_t denies_per_second;  /* at which a strategy's new orders stop for the rest of the second; 0 = 100 */
+} tl_risk_limits;
+
+typedef struct tl_fee_schedule {
+    double maker; /* fraction of the traded value, negative for a rebate */
+    double taker;
+    double auction;
+    int64_t per_unit_e8; /* for each unit of quantity */
+    int64_t minimum_e8;  /* a fill */
+} tl_fee_schedule;
+
+typedef struct tl_account_config {
+    char name[32];
+    char currency[TL_CURRENCY_BYTES];
+    int64_t cash_e8;
+    double leverage; /* buying power = equity x leverage; 1 = cash account */
+    uint32_t allow_short;
+    uint32_t reserved;
+    tl_risk_limits limits;
+} tl_account_config;
+
+typedef struct tl_account_state {
+    int64_t
+        cash_e8; /* initial + realised - fees - funding for margined instruments; for full-value ones less what was bought */
+    int64_t equity_e8;       /* cash + value of the positions */
+    int64_t margin_used_e8;  /* of positions and of open orders */
+    int64_t buying_power_e8; /* for new orders */
+    int64_t gross_exposure_e8;
+    int64_t realized_e8;
+    int64_t unrealized_e8;
+    int64_t fees_e8;
+    uint32_t open_orders;
+    uint32_t killed; /* the kill switch is on */
+} tl_account_state;
+
+/* NULL when there is no memory. */
+tl_gateway *tl_gateway_create(const tl_instruments *instruments, const tl_calendars *calendars);
+void tl_gateway_destroy(tl_gateway *gateway);
+
+/* Set-up; each returns its index. */
+tl_status tl_gateway_add_account(tl_gateway *gateway, const tl_account_config *config, uint32_t *account);
+tl_status tl_gateway_add_venue(tl_gateway *gateway, const char *name, const tl_fee_schedule *fees, uint32_t *venue);
+tl_status tl_gateway_add_strategy(tl_gateway *gateway, uint32_t strategy, uint32_t account, const tl_risk_limits *limits);
+/* An instrument may not be traded (TL_REASON_RISK_RESTRICTED). */
+void tl_gateway_restrict(tl_gateway *gateway, uint32_t instrument, bool restricted);
+/* On: everything is cancelled and new orders are denied until lifted. account -1 = all. */
+void tl_gateway_kill(tl_gateway *gateway, int account, bool on, int64_t now_ns);
+
+/* A strategy's command at runtime time now_ns: becomes a command for the venue or a DENIED (CANCEL_REJECTED, REPLACE_REJECTED) report. */
+void tl_gateway_command(tl_gateway *gateway, const tl_command *command, int64_t now_ns);
+
+/* A venue's report: moves the order of record, the position, the account and the order's group, gets its fee, strategy and sequence, and goes out to its
+ * strategy. An illegal transition is refused and counted. */
+void tl_gateway_report(tl_gateway *gateway, const tl_report *report, int64_t now_ns);
+
+/* A market event as the strategies see it: marks, trading states, corporate actions. O(1). */
+void tl_gateway_market(tl_gateway *gateway, const tl_event *event, const tl_event_tail *tail);
+
+/* When tl_gateway_time() has something to do (deadlines, expiries), INT64_MAX for nothing; and doing it. */
+int64_t tl_gateway_next_timer_ns(const tl_gateway *gateway);
+void tl_gateway_time(tl_gateway *gateway, int64_t now_ns);
+
+/* What came out since the last clear. */
+const tl_command *tl_gateway_venue_commands(const tl_gateway *gateway, uint32_t *count);
+const tl_report *tl_gateway_reports(const tl_gateway *gateway, uint32_t *count);
+void tl_gateway_clear_output(tl_gateway *gateway);
+
+/* The present, O(1) (equity is kept up as marks move). */
+void tl_gateway_account(const tl_gateway *gateway, uint32_t account, tl_account_state *state);
+const tl_position *tl_gateway_position(const tl_gateway *gateway, uint32_t strategy, uint32_t instrument);
+
+/* Orders of record. NULL when the id is not known. */
+typedef struct tl_order_record {
+    tl_command last; /* the command as accepted, price and quantity as acknowledged last */
+    int64_t filled;  /* mantissa */
+    int64_t wanted_price;
+    int64_t wanted_quantity;
+    int64_t created_ns;
+    int64_t updated_ns;
+    uint8_t status; /* tl_order_status */
+    uint8_t before; /* status to which a refused request returns */
+    uint16_t reason;
+    uint32_t reserved;
+} tl_order_record;
+const tl_order_record *tl_gateway_order(const tl_gateway *gateway, uint64_t order_id);
+
+/* Denies by reason, illegal transitions, duplicate fills: counters. */
+uint64_t tl_gateway_denied(const tl_gateway *gateway, int reason);
+uint64_t tl_gateway_illegal_transitions(const tl_gateway *gateway);
+
+#endif

@@ -1,0 +1,33 @@
+/* Bars built from trades or from shorter bars, per instrument and interval.
+ *
+ * Intervals up to a day lie on the grid of the instrument's calendar: intraday ones start at local midnight, a day is a session. No trade,
+ * no bar, unless `fill` is set. Crosses and hidden trades count as trades; broken ones do not exist here. Single owner; no
+ * allocation after tl_bars_ask().
+ */
+#ifndef TL_MARKET_BARS_H
+#define TL_MARKET_BARS_H
+
+#include "market/calendar.h"
+#include "market/event.h"
+#include "market/instrument.h"
+
+typedef struct tl_bars tl_bars;
+
+tl_bars *tl_bars_create(const tl_instruments *instruments, const tl_calendars *calendars);
+void tl_bars_destroy(tl_bars *bars);
+
+/* Asks for bars of an interval (ns; a day is 86,400 s) of an instrument. Order of asking is the order of equal closes: shorter intervals
+ * first, then by this order. */
+tl_status tl_bars_ask(tl_bars *bars, uint32_t instrument, int64_t interval_ns, bool fill);
+
+/* Feeds a TRADE or a shorter BAR that happened at event->ts_ns. All bars that close at or before it must have been taken. */
+void tl_bars_feed(tl_bars *bars, const tl_event *event, const tl_event_tail *tail);
+
+/* When the next open bar closes, INT64_MAX when none is open. */
+int64_t tl_bars_next_close_ns(const tl_bars *bars);
+
+/* Takes the next bar that closes at or before `now_ns`: fills `event` (ts_ns = the close) and `tail`, returns true. After the last bar of one
+ * interval's close it returns a TL_EVENT_BARS record for that interval. False when nothing is due. */
+bool tl_bars_take(tl_bars *bars, int64_t now_ns, tl_event *event, tl_event_tail *tail);
+
+#endif

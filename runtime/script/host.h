@@ -1,0 +1,132 @@
+/* The host: one strategy in one sandboxed Lua state, fed from its input log.
+ *
+ * The state's memory comes from a jemalloc arena of its own, with a cap and a reserve. The drain loop is Lua (lua/tidelock/runtime/drain.lua), compiled by LuaJIT: it polls for
+ * records and calls handlers; C applies each record to the view and the mirror just before its handler. An error in a handler
+ * is reported once with its traceback, counted, and ends the strategy only past the error budget. Nothing of the host's is in a script's reach.
+ *
+ * Single owner. Set-up: create, params, load (the declaration is known then), bind (instruments exist), then records: START, PHASE, events, STOP.
+ */
+#ifndef TL_SCRIPT_HOST_H
+#define TL_SCRIPT_HOST_H
+
+#include "market/calendar.h"
+#include "queue/input_log.h"
+#include "script/mirror.h"
+#include "script/view.h"
+
+typedef struct tl_host tl_host;
+
+/* Appends up to `max_records` records to the log and returns how many; 0 ends the drain. Called from inside the drain loop. */
+typedef uint32_t (*tl_host_poll_function)(void *context, tl_input_log *log, uint32_t max_records);
+
+typedef struct tl_host_config {
+    const char *script;   /* path of the file */
+    const char *name;     /* of the strategy; NULL = the script's */
+    const char *library;  /* folder of lua/ */
+    const char *account;  /* name of the account it trades */
+    const char *currency; /* of the account */
+    const tl_calendars *calendars;
+    tl_instruments *instruments; /* may still grow until tl_host_bind() */
+    uint64_t seed;               /* of math.random */
+    uint64_t memory_bytes;       /* cap; 0 = the tier's default */
+    int64_t cash_e8;             /* of the account, for snapshot.account and weights */
+    double leverage;
+    uint32_t strategy; /* id, 0..4095 */
+    uint32_t epoch;
+    uint32_t batch;         /* records a poll; 0 = 64 */
+    uint32_t error_budget;  /* handler errors before it ends; 0 = 100 */
+    uint32_t no_jit;        /* 1: interpreted, for the determinism tests */
+    uint32_t poison;        /* 1: shown records are poisoned after each handler */
+    uint32_t time_handlers; /* 1: one handler call in 64 is timed */
+    uint32_t retract;       /* 1: timers set in a handler cut the batch (a driver that can serve retracted records again) */
+} tl_host_config;
+
+typedef enum tl_host_state {
+    TL_HOST_NEW = 0,
+    TL_HOST_LOADED,
+    TL_HOST_BOUND,
+    TL_HOST_RUNNING,
+    TL_HOST_STOPPED, /* in order */
+    TL_HOST_FAILED   /* error budget spent, out of memory: tl_host_failure() says which */
+} tl_host_state;
+
+/* Per handler: calls, errors and times. */
+typedef struct tl_handler_stats {
+    char name[24];
+    uint64_t calls;
+    uint64_t errors;
+    double p50_ns; /* of the timed calls, NaN without any */
+    double p99_ns;
+    double p999_ns;
+    double max_ns;
+} tl_handler_stats;
+
+/* Where log lines go: level 0 debug, 1 info, 2 warn, 3 error. */
+typedef void (*tl_host_log_function)(void *context, int level, int64_t ts_ns, const char *text);
+
+tl_status tl_host_create(const tl_host_config *config, tl_host **out);
+void tl_host_destroy(tl_host *host);
+
+/* Overrides a param (symbol NULL: for all). `text` is a number, true, false, or a string; it is checked against the declaration by load. */
+tl_status tl_host_param(tl_host *host, const char *symbol, const char *name, const char *text);
+/* Replaces the script's symbols. */
+tl_status tl_host_symbol(tl_host *host, const char *symbol);
+/* Outside data that the run has: its name and columns, in order (TL_EVENT_DATA's w[0] is the index). */
+tl_status tl_host_data(tl_host *host, const char *name, uint32_t columns, const char *const *column_names);
+
+/* Runs the file; checks declaration, params and handler names. */
+tl_status tl_host_load(tl_host *host);
+
+/* The declaration, after load. */
+const char *tl_host_name(const tl_host *host);
+const char *tl_host_tier(const tl_host *host);
+uint32_t tl_host_symbols(const tl_host *host); /* count; 0 with tl_host_wants_all() = "*" */
+const char *tl_host_symbol_at(const tl_host *host, uint32_t i);
+bool tl_host_wants_all(const tl_host *host);
+bool tl_host_has_handler(const tl_host *host, const char *name);
+uint32_t tl_host_depth(const tl_host *host);
+bool tl_host_wants_flow(const tl_host *host); /* orders = true */
+uint32_t tl_host_intervals(const tl_host *host);
+int64_t tl_host_interval_at(const tl_host *host, uint32_t i);      /* ns */
+uint32_t tl_host_warmup(const tl_host *host, int64_t interval_ns); /* bars wanted before the first live event */
+uint32_t tl_host_param_count(const tl_host *host);
+const char *tl_host_param_name(const tl_host *host, uint32_t i);
+const char *tl_host_param_text(const tl_host *host, uint32_t i); /* the effective value */
+
+/* Resolves symbols; an unknown one is an error that names the nearest. Afterwards tl_host_subscribed() tells which instruments. */
+tl_status tl_host_bind(tl_host *host);
+bool tl_host_subscribed(const tl_host *host, uint32_t instrument);
+
+/* Subscriptions that handlers changed since the last call (self:subscribe): the next instrument, -1 for none; *wanted tells which way. */
+int64_t tl_host_next_subscription(tl_host *host, bool *wanted);
+
+tl_input_log *tl_host_log(tl_host *host);
+tl_mirror *tl_host_mirror(tl_host *host);
+tl_view *tl_host_view(tl_host *host);
+
+/* Where records come from; without one the drain consumes what is in the log. */
+void tl_host_set_poll(tl_host *host, tl_host_poll_function poll, void *context);
+void tl_host_set_log(tl_host *host, tl_host_log_function log, void *context);
+
+/* Values of the row that a DATA record is, set by the driver before the record is consumed. */
+void tl_host_set_data_row(tl_host *host, uint32_t input, const double *values);
+
+/* Runs the drain loop until a poll returns 0. TL_OK, or TL_ERR_SCRIPT once the state is FAILED. */
+tl_status tl_host_drain(tl_host *host);
+
+int tl_host_state_of(const tl_host *host);
+const char *tl_host_failure(const tl_host *host);     /* a sentence; "" when it has not failed */
+const char *tl_host_first_error(const tl_host *host); /* message and traceback of the first handler error; "" for none */
+uint64_t tl_host_errors(const tl_host *host);
+uint64_t tl_host_handled(const tl_host *host); /* records consumed */
+
+/* When the next timer fires (runtime time), INT64_MAX for none; the driver then appends a TL_EVENT_TIMER made by tl_host_take_timer(). */
+int64_t tl_host_next_timer_ns(const tl_host *host);
+/* The timer that is due at or before now_ns as a record (source TIMER, ts_ns its deadline); false when none is. */
+bool tl_host_take_timer(tl_host *host, int64_t now_ns, tl_event *event);
+
+uint32_t tl_host_handlers(const tl_host *host);
+void tl_host_handler_stats(const tl_host *host, uint32_t i, tl_handler_stats *stats);
+uint64_t tl_host_memory_bytes(const tl_host *host);
+
+#endif

@@ -1,0 +1,80 @@
+/* The mirror: a strategy's private picture of its own orders, and the door through which it sends.
+ *
+ * Moved only by its own sends (to pending) and by the reports in its input log. Order slots are tl_shown_order records in reserved memory, slot 0 is
+ * never used; a handle is (slot, generation) and goes stale when the slot is reused, which is not before 65,536 further orders of the
+ * strategy have closed. Prices and quantities come in as doubles, as scripts have them, and are converted as DESIGN §4 says.
+ *
+ * Single owner; no allocation in the steady state; every call O(1) but those that walk open orders.
+ */
+#ifndef TL_SCRIPT_MIRROR_H
+#define TL_SCRIPT_MIRROR_H
+
+#include "script/shown.h"
+#include "script/view.h"
+
+typedef struct tl_mirror tl_mirror;
+
+/* Why a send was refused by the strategy's own inputs; codes as in tl_reason. Read after a call that returned 0. */
+typedef struct tl_send_error {
+    double limit;        /* what stood against it; NaN for none */
+    double value;        /* the value that broke it; NaN for none */
+    uint32_t reason;     /* tl_reason */
+    uint32_t field;      /* 0 none, 1 symbol, 2 quantity, 3 price, 4 stop_price, 5 display, 6 deadline, 7 expire, 8 offset */
+    uint32_t instrument; /* the order's */
+    uint32_t reserved;
+} tl_send_error;
+
+/* `strategy` 0..4095 goes into every order id. */
+tl_mirror *tl_mirror_create(tl_view *view, const tl_instruments *instruments, uint32_t strategy, uint32_t epoch);
+void tl_mirror_destroy(tl_mirror *mirror);
+
+/* Called by the host before each handler runs: the event in hand, the runtime's clock, the deadline of the scope (0 = none). */
+void tl_mirror_event(tl_mirror *mirror, uint64_t input_sequence, int64_t now_ns);
+void tl_mirror_scope(tl_mirror *mirror, int64_t deadline_ns);
+
+/* While `warming` sends are refused with TL_REASON_WARMING_UP. */
+void tl_mirror_warming(tl_mirror *mirror, bool warming);
+
+/* A new order; the slot, or 0 with tl_mirror_error() set. NaN price: none. */
+uint32_t tl_mirror_send(tl_mirror *mirror, uint32_t instrument, int side, double quantity, double price,
+                        const tl_order_options *options);
+
+/* order.quote: keeps exactly one working order per instrument, side and tag. The slot of the working order, 0 when there is none and none is wanted, or
+ * UINT32_MAX when refused. */
+uint32_t tl_mirror_quote(tl_mirror *mirror, uint32_t instrument, int side, double quantity, double price,
+                         const tl_order_options *options);
+
+/* True when done or already asked; false with the error set (order_closed, off_tick, ...). */
+bool tl_mirror_cancel(tl_mirror *mirror, uint32_t slot, uint32_t generation);
+bool tl_mirror_replace(tl_mirror *mirror, uint32_t slot, uint32_t generation, double price, double quantity, int rounding);
+/* Cancels open orders by instrument (or TL_NO_INSTRUMENT), side (or TL_SIDE_NONE) and tag (or 0); how many were asked. */
+uint32_t tl_mirror_cancel_all(tl_mirror *mirror, uint32_t instrument, int side, uint32_t tag);
+
+/* A group number for orders that hang together (OCO, bracket). */
+uint32_t tl_mirror_new_group(tl_mirror *mirror);
+
+const tl_send_error *tl_mirror_error(const tl_mirror *mirror);
+
+/* A report from the log: moves the order, the position in the view (before the handlers run), sends what was queued behind an answered request. Fills `shown`.
+ * The order's slot, 0 when the order is not known. */
+uint32_t tl_mirror_report(tl_mirror *mirror, const tl_report *report, int64_t now_ns, uint64_t sequence,
+                          tl_shown_report *shown);
+/* A TL_EVENT_QUEUE from the log. */
+void tl_mirror_queue_place(tl_mirror *mirror, const tl_event *event);
+
+/* The slots. */
+tl_shown_order *tl_mirror_orders(tl_mirror *mirror);
+/* Slot of the first open order of an instrument and side (chained by next_n), 0 for none; instrument TL_NO_INSTRUMENT: all in order of creation, use tl_mirror_next(). */
+uint32_t tl_mirror_first(const tl_mirror *mirror, uint32_t instrument, int side);
+uint32_t tl_mirror_next(const tl_mirror *mirror, uint32_t slot, uint32_t instrument, int side);
+uint32_t tl_mirror_open_count(const tl_mirror *mirror, uint32_t instrument, int side);
+uint32_t tl_mirror_by_id(const tl_mirror *mirror, double order_id);
+
+/* Sum of open orders' remaining quantity of a side, for order.target. */
+double tl_mirror_open_quantity(const tl_mirror *mirror, uint32_t instrument, int side);
+
+/* Commands sent and not taken yet, in order; the driver (or the ring's writer) takes them. */
+const tl_command *tl_mirror_commands(const tl_mirror *mirror, uint32_t *count);
+void tl_mirror_clear_commands(tl_mirror *mirror);
+
+#endif
