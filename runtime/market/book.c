@@ -119,7 +119,8 @@ tl_status tl_books_ensure(tl_books *books, uint32_t instrument) {
             capacity *= 2;
         side_levels *sides = realloc(books->sides, (size_t)capacity * 2 * sizeof *sides);
         if (sides == NULL) return tl_error_set(TL_ERR_NO_MEMORY, "no memory for the books of %u instruments", capacity);
-        memset(sides + books->instrument_capacity * 2, 0, (size_t)(capacity - books->instrument_capacity) * 2 * sizeof *sides);
+        memset(sides + books->instrument_capacity * 2, 0,
+               (size_t)(capacity - books->instrument_capacity) * 2 * sizeof *sides);
         books->sides = sides;
         books->instrument_capacity = capacity;
     }
@@ -210,9 +211,11 @@ static inline void unlink_order(tl_books *books, const tl_book_order *o) {
 tl_status tl_books_add(tl_books *books, uint32_t instrument, uint64_t reference, int side, int64_t price, int64_t quantity,
                        uint32_t owner, tl_book_handle *handle) {
     if (TL_UNLIKELY(quantity <= 0))
-        return tl_error_set(TL_ERR_ARGUMENT, "order %llu has quantity %lld", (unsigned long long)reference, (long long)quantity);
+        return tl_error_set(TL_ERR_ARGUMENT, "order %llu has quantity %lld", (unsigned long long)reference,
+                            (long long)quantity);
     if (TL_UNLIKELY(side != TL_SIDE_BUY && side != TL_SIDE_SELL))
-        return tl_error_set(TL_ERR_ARGUMENT, "order %llu has side %d, neither buy nor sell", (unsigned long long)reference, side);
+        return tl_error_set(TL_ERR_ARGUMENT, "order %llu has side %d, neither buy nor sell", (unsigned long long)reference,
+                            side);
     if (TL_UNLIKELY(instrument >= books->instruments)) {
         tl_status status = tl_books_ensure(books, instrument);
         if (status != TL_OK) return status;
@@ -329,7 +332,8 @@ void tl_books_clear(tl_books *books, uint32_t instrument) {
     if (instrument >= books->instruments) return;
     for (uint32_t book_side = instrument << 1; book_side <= (instrument << 1 | 1); book_side++)
         while (books->sides[book_side].count > 0)
-            tl_books_remove(books, books->levels[books->sides[book_side].rungs[books->sides[book_side].count - 1].level].head);
+            tl_books_remove(books,
+                            books->levels[books->sides[book_side].rungs[books->sides[book_side].count - 1].level].head);
 }
 
 const tl_book_order *tl_books_order(const tl_books *books, tl_book_handle order) {

@@ -36,6 +36,17 @@ void tl_itch_count_problem(tl_itch_problem_counts *counts, tl_itch_problem probl
     counts->first_ordinal[problem] = ordinal;
 }
 
+void tl_itch_merge_problems(tl_itch_problem_counts *counts, const tl_itch_problem_counts *more) {
+    for (int i = 0; i < TL_ITCH_PROBLEMS; i++) {
+        if (more->count[i] == 0) continue;
+        if (counts->count[i] == 0 || more->first_offset[i] < counts->first_offset[i]) {
+            counts->first_offset[i] = more->first_offset[i];
+            counts->first_ordinal[i] = more->first_ordinal[i];
+        }
+        counts->count[i] += more->count[i];
+    }
+}
+
 static inline uint64_t be64(const uint8_t *p) {
     uint64_t v;
     memcpy(&v, p, 8);
@@ -89,7 +100,8 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
     m->tracking = be16(b + TL_ITCH_AT_TRACKING);
     m->ts_ns = be48(b + TL_ITCH_AT_TIMESTAMP);
     switch (b[0]) {
-    case TL_ITCH_ADD_ATTRIBUTED: text(m->attribution, b + TL_ITCH_F_AT_ATTRIBUTION, 4); /* fall through */
+    case TL_ITCH_ADD_ATTRIBUTED:
+        text(m->attribution, b + TL_ITCH_F_AT_ATTRIBUTION, 4); /* fall through */
     case TL_ITCH_ADD:
     case TL_ITCH_TRADE:
         m->reference = be64(b + TL_ITCH_AT_REFERENCE);
@@ -118,7 +130,9 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
         m->reference = be64(b + TL_ITCH_AT_REFERENCE);
         m->shares = be32(b + TL_ITCH_E_AT_SHARES);
         break;
-    case TL_ITCH_DELETE: m->reference = be64(b + TL_ITCH_AT_REFERENCE); break;
+    case TL_ITCH_DELETE:
+        m->reference = be64(b + TL_ITCH_AT_REFERENCE);
+        break;
     case TL_ITCH_REPLACE:
         m->reference = be64(b + TL_ITCH_AT_REFERENCE);
         m->new_reference = be64(b + TL_ITCH_U_AT_NEW_REFERENCE);
@@ -136,8 +150,12 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
             return false;
         }
         break;
-    case TL_ITCH_BROKEN_TRADE: m->match = be64(b + TL_ITCH_B_AT_MATCH); break;
-    case TL_ITCH_SYSTEM_EVENT: m->code = b[TL_ITCH_AT_EVENT_CODE]; break;
+    case TL_ITCH_BROKEN_TRADE:
+        m->match = be64(b + TL_ITCH_B_AT_MATCH);
+        break;
+    case TL_ITCH_SYSTEM_EVENT:
+        m->code = b[TL_ITCH_AT_EVENT_CODE];
+        break;
     case TL_ITCH_STOCK_DIRECTORY:
         text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
         m->code = b[TL_ITCH_R_AT_CATEGORY];
@@ -163,7 +181,9 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
         m->price2 = (int64_t)be64(b + TL_ITCH_V_AT_LEVEL2);
         m->price3 = (int64_t)be64(b + TL_ITCH_V_AT_LEVEL3);
         break;
-    case TL_ITCH_MWCB_STATUS: m->code = b[TL_ITCH_W_AT_LEVEL]; break;
+    case TL_ITCH_MWCB_STATUS:
+        m->code = b[TL_ITCH_W_AT_LEVEL];
+        break;
     case TL_ITCH_IPO_QUOTING:
         text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
         m->shares = be32(b + TL_ITCH_K_AT_RELEASE_S);
@@ -269,7 +289,8 @@ unsigned tl_itch_read(tl_itch *reader, tl_itch_message *messages, unsigned capac
         if (have == 0) break;
         const uint8_t *frame = reader->buffer + reader->at;
         unsigned length = have >= TL_ITCH_FRAME_BYTES ? be16(frame) : 0;
-        if (have < TL_ITCH_FRAME_BYTES + TL_ITCH_LENGTH_MAX && (have < TL_ITCH_FRAME_BYTES || TL_ITCH_FRAME_BYTES + length > have)) {
+        if (have < TL_ITCH_FRAME_BYTES + TL_ITCH_LENGTH_MAX &&
+            (have < TL_ITCH_FRAME_BYTES || TL_ITCH_FRAME_BYTES + length > have)) {
             problem_at(reader, TL_ITCH_PROBLEM_TRUNCATED);
             reader->offset += have;
             reader->at = reader->length;
@@ -322,7 +343,9 @@ static uint32_t number(const char *p, int n) {
 }
 
 static uint32_t date_of(uint32_t year, uint32_t month, uint32_t day) {
-    return year >= 1990 && year <= 2100 && month >= 1 && month <= 12 && day >= 1 && day <= 31 ? year * 10000 + month * 100 + day : 0;
+    return year >= 1990 && year <= 2100 && month >= 1 && month <= 12 && day >= 1 && day <= 31
+               ? year * 10000 + month * 100 + day
+               : 0;
 }
 
 uint32_t tl_itch_date_of_name(const char *path) {
@@ -354,6 +377,10 @@ uint64_t tl_itch_consumed(const tl_itch *reader) {
 
 uint64_t tl_itch_size(const tl_itch *reader) {
     return tl_stream_size(reader->stream);
+}
+
+uint64_t tl_itch_unpacked(const tl_itch *reader) {
+    return reader->offset;
 }
 
 struct tl_itch_directory {
@@ -391,18 +418,25 @@ uint32_t tl_itch_instrument(tl_itch_directory *directory, const tl_itch_message 
 
 int tl_itch_state(const tl_itch_message *m) {
     if (m->type == TL_ITCH_TRADING_ACTION) switch (m->code) {
-        case 'T': return TL_STATE_TRADING;
-        case 'H': return TL_STATE_HALTED;
-        case 'P': return TL_STATE_PAUSED;
-        case 'Q': return TL_STATE_AUCTION;
+        case 'T':
+            return TL_STATE_TRADING;
+        case 'H':
+            return TL_STATE_HALTED;
+        case 'P':
+            return TL_STATE_PAUSED;
+        case 'Q':
+            return TL_STATE_AUCTION;
         }
     if (m->type == TL_ITCH_OPERATIONAL_HALT) return m->code == 'H' ? TL_STATE_HALTED : TL_STATE_TRADING;
     if (m->type == TL_ITCH_SYSTEM_EVENT) switch (m->code) {
-        case 'S': return TL_STATE_PRE_OPEN;
-        case 'Q': return TL_STATE_TRADING;
+        case 'S':
+            return TL_STATE_PRE_OPEN;
+        case 'Q':
+            return TL_STATE_TRADING;
         case 'M':
         case 'E':
-        case 'C': return TL_STATE_CLOSED;
+        case 'C':
+            return TL_STATE_CLOSED;
         }
     return -1;
 }
@@ -420,8 +454,8 @@ static void add(tl_books *books, uint32_t instrument, const tl_itch_message *m, 
     if (instrument == (uint32_t)TL_NO_INSTRUMENT) return;
     tl_status status = tl_books_add(books, instrument, reference, side, m->price, m->shares, 0, NULL);
     if (TL_UNLIKELY(status != TL_OK))
-        tl_itch_count_problem(counts, status == TL_ERR_EXISTS ? TL_ITCH_PROBLEM_DUPLICATE_ORDER : TL_ITCH_PROBLEM_BAD_FIELD, m->offset,
-                              m->ordinal);
+        tl_itch_count_problem(counts, status == TL_ERR_EXISTS ? TL_ITCH_PROBLEM_DUPLICATE_ORDER : TL_ITCH_PROBLEM_BAD_FIELD,
+                              m->offset, m->ordinal);
 }
 
 static inline bool has_order(uint8_t type) {
@@ -451,10 +485,14 @@ void tl_itch_apply(tl_books *books, tl_itch_directory *directory, const tl_itch_
         if (instruments_of != NULL) instruments_of[i] = instrument;
         switch (m->type) {
         case TL_ITCH_ADD:
-        case TL_ITCH_ADD_ATTRIBUTED: add(books, instrument, m, m->reference, m->side, counts); break;
+        case TL_ITCH_ADD_ATTRIBUTED:
+            add(books, instrument, m, m->reference, m->side, counts);
+            break;
         case TL_ITCH_EXECUTED:
         case TL_ITCH_EXECUTED_AT_PRICE:
-        case TL_ITCH_CANCEL: take(books, m, m->shares, counts); break;
+        case TL_ITCH_CANCEL:
+            take(books, m, m->shares, counts);
+            break;
         case TL_ITCH_DELETE: {
             tl_book_handle order = tl_books_find(books, m->reference);
             if (TL_LIKELY(order != TL_BOOK_NIL))
@@ -474,7 +512,8 @@ void tl_itch_apply(tl_books *books, tl_itch_directory *directory, const tl_itch_
             add(books, book_side >> 1, m, m->new_reference, (book_side & 1) ? TL_SIDE_SELL : TL_SIDE_BUY, counts);
             break;
         }
-        default: break;
+        default:
+            break;
         }
     }
 }

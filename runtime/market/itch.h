@@ -77,10 +77,16 @@ uint32_t tl_itch_date_of_name(const char *path);
 const tl_itch_problem_counts *tl_itch_problems(const tl_itch *reader);
 uint64_t tl_itch_consumed(const tl_itch *reader);
 uint64_t tl_itch_size(const tl_itch *reader);
+
+/* Bytes of the unpacked stream read so far. */
+uint64_t tl_itch_unpacked(const tl_itch *reader);
 const char *tl_itch_problem_name(int problem);
 
 /* Counts one problem. */
 void tl_itch_count_problem(tl_itch_problem_counts *counts, tl_itch_problem problem, uint64_t offset, uint64_t ordinal);
+
+/* Adds the problems of `more` to `counts`; the first of each kind is the one that comes first in the file. */
+void tl_itch_merge_problems(tl_itch_problem_counts *counts, const tl_itch_problem_counts *more);
 
 /* Which instrument of a table a file's locate number is. */
 typedef struct tl_itch_directory tl_itch_directory;

@@ -106,7 +106,8 @@ static tl_status inflate_some(tl_stream *stream, uint8_t *out, size_t capacity, 
     if (result == Z_STREAM_END)
         stream->in_member = false;
     else if (result != Z_OK && result != Z_BUF_ERROR)
-        return stream->failed = tl_error_set(TL_ERR_FORMAT, "broken gzip data: %s", stream->gzip.msg ? stream->gzip.msg : "?");
+        return stream->failed =
+                   tl_error_set(TL_ERR_FORMAT, "broken gzip data: %s", stream->gzip.msg ? stream->gzip.msg : "?");
     return TL_OK;
 }
 

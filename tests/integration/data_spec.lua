@@ -1,0 +1,184 @@
+local cjson = require "cjson"
+
+local build = os.getenv "TIDELOCK_BUILD" or "build"
+local samples = "../shared/data/itch/"
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+local function sample(name)
+  if not exists(samples .. name) then pending(samples .. name .. " is not here") end
+  return samples .. name
+end
+
+--- Runs the verb; returns its exit code, standard output and standard error.
+local function data(arguments)
+  local errors = os.tmpname()
+  local pipe = io.popen(build .. "/tidelock data " .. arguments .. " 2>" .. errors .. "; printf '\\n%d' $?")
+  local text = pipe:read "*a"
+  pipe:close()
+  local file = io.open(errors)
+  local err = file:read "*a"
+  file:close()
+  os.remove(errors)
+  local out, code = text:match "^(.*)\n(%d+)$"
+  return tonumber(code), out, err
+end
+
+local function write(bytes)
+  local path = os.tmpname()
+  local file = io.open(path, "wb")
+  file:write(bytes)
+  file:close()
+  return path
+end
+
+local function unhex(text)
+  return (text:gsub("%s", ""):gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+end
+
+-- System event, directory entry of TEST, two adds, an execution of the first, a trade, a delete of nothing.
+local frames = {
+  unhex "000c 53 0000 0000 1f1acfe45900 4f",
+  unhex "0027 52 0007 0000 1f1acfe45901 5445535420202020 51 4e 00000064 4e 43 5a20 50 4e 4e 31 4e 00000000 4e",
+  unhex "0024 41 0007 0000 1f1acfe45902 0000000000000001 42 00000064 5445535420202020 00002710",
+  unhex "0024 41 0007 0000 1f1acfe45903 0000000000000002 53 000000c8 5445535420202020 00002774",
+  unhex "001f 45 0007 0000 1f1acfe45904 0000000000000001 0000001e 0000000000000009",
+  unhex "002c 50 0007 0000 1f1acfe45905 0000000000000000 42 0000000a 5445535420202020 00002742 000000000000000a",
+  unhex "0013 44 0007 0000 1f1acfe45906 0000000000000063",
+}
+
+describe("tidelock data", function()
+  local function totals(name, messages, types, instruments, problems)
+    local code, out, err = data(sample(name) .. " --json")
+    assert.equal(0, code)
+    assert.equal("", err)
+    local summary = cjson.decode(out)
+    assert.equal(messages, summary.messages)
+    assert.same(types, summary.types)
+    assert.equal(instruments, summary.instrument_count)
+    assert.equal(instruments, #summary.instruments)
+    assert.equal(problems, summary.problem_count)
+    return summary
+  end
+
+  it("finds the totals of a real AMZN day", function()
+    local summary = totals("amzn_2012-06-21.itch.gz", 178372,
+      { S = 6, R = 1, H = 1, A = 84256, X = 5799, D = 77304, E = 8560, P = 2445 }, 1, 0)
+    assert.equal("2012-06-21", summary.date)
+    assert.equal("09:30:00.017459614", summary.span.first)
+    assert.equal("15:59:59.959359653", summary.span.last)
+    assert.equal(5365189, summary.bytes)
+  end)
+
+  it("reports the unknown references of a file that begins mid-day and goes on", function()
+    local summary = totals("nasdaq_2019-12-30_0930.itch", 1000,
+      { A = 367, U = 225, F = 193, D = 167, E = 28, X = 6, I = 4, P = 4, Q = 4, C = 1, S = 1 }, 190, 399)
+    assert.equal(1, #summary.problems)
+    assert.equal("unknown_order", summary.first_problem.kind)
+    assert.equal(0, summary.first_problem.first_offset)
+  end)
+
+  it("reads the directory of a real start of day", function()
+    local summary = totals("nasdaq_2019-12-30_start_of_day.itch", 1000, { S = 1, R = 993, H = 3, Y = 3 }, 993, 0)
+    assert.equal("A", summary.instruments[1].symbol)
+  end)
+
+  it("counts an artificial file", function()
+    local code, out = data(sample "ritch_artificial.itch" .. " --json")
+    assert.equal(0, code)
+    local summary = cjson.decode(out)
+    assert.equal(12012, summary.messages)
+    local sum = 0
+    for _, count in pairs(summary.types) do sum = sum + count end
+    assert.equal(12012, sum)
+  end)
+
+  it("prints the true book after every message of a real day", function()
+    local file, rows = sample "amzn_2012-06-21.itch.gz", sample "amzn_2012-06-21.rows.csv.zst"
+    local ours = io.popen(build .. "/tidelock data " .. file .. " --book AMZN --levels 5")
+    local line, compared = nil, 0
+    for truth in io.popen("zstd -dcq " .. rows):lines() do
+      local ordinal, rest = truth:match "^(%d+),%d+,(.*)$"
+      repeat line = ours:read "*l" until not line or line:match "^%d+" == ordinal
+      if line ~= ordinal .. "," .. rest then assert.equal(ordinal .. "," .. rest, line) end
+      compared = compared + 1
+    end
+    ours:close()
+    assert.equal(155935, compared)
+  end)
+
+  it("prints rows for what touches the book, and empty levels as the format says", function()
+    local path = write(table.concat(frames))
+    local code, out, err = data(path .. " --book TEST --levels 2")
+    os.remove(path)
+    assert.equal(0, code)
+    assert.equal(table.concat({
+      "3,9999999999,0,10000,100,9999999999,0,-9999999999,0",
+      "4,10100,200,10000,100,9999999999,0,-9999999999,0",
+      "5,10100,200,10000,70,9999999999,0,-9999999999,0",
+      "6,10100,200,10000,70,9999999999,0,-9999999999,0",
+      "",
+    }, "\n"), out)
+    assert.matches("unknown_order +1 +first at byte 210, message 7", err)
+  end)
+
+  it("reads standard input", function()
+    local path = write(table.concat(frames))
+    local code, out = data("- --json <" .. path)
+    os.remove(path)
+    assert.equal(0, code)
+    assert.equal(7, cjson.decode(out).messages)
+  end)
+
+  it("says on a terminal's width what is in the file", function()
+    local path = write(table.concat(frames))
+    local code, out = data(path)
+    os.remove(path)
+    assert.equal(0, code)
+    assert.matches("messages     7 in 231 bytes", out)
+    assert.matches("A +2  add order", out)
+    assert.matches("TEST +6 +2 +2 +40", out)
+    assert.matches("1 problem\n  unknown_order +1 +first at byte 210, message 7", out)
+  end)
+
+  it("reports a file that is cut at any byte", function()
+    local whole = table.concat(frames)
+    for _, length in ipairs { 15, 40, 90, 130, 200, 230 } do
+      local path = write(whole:sub(1, length))
+      local code, out = data(path .. " --json")
+      os.remove(path)
+      assert.equal(0, code)
+      assert.equal("truncated", cjson.decode(out).first_problem.kind)
+    end
+  end)
+
+  it("fails with a sentence on what it cannot read", function()
+    local function fails(arguments, sentence)
+      local code, out, err = data(arguments)
+      assert.equal(1, code)
+      assert.equal("", out)
+      assert.matches(sentence, err)
+    end
+    fails("/nowhere.itch", "^tidelock: data: cannot open /nowhere.itch: No such file or directory\n$")
+    fails("tests", "^tidelock: data: cannot read tests: it is a folder\n$")
+    fails("/dev/null", "^tidelock: data: /dev/null: it is empty\n$")
+    fails("/bin/sh", "^tidelock: data: /bin/sh: no message of ITCH 5.0 in it; first problem: bad_length at byte 0\n$")
+    local path = write(table.concat(frames))
+    fails(path .. " --book TSET", "unknown instrument 'TSET'; did you mean 'TEST'%?\n$")
+    os.remove(path)
+  end)
+
+  it("exits 2 on a misuse", function()
+    for _, arguments in ipairs { "", "x --levels 3", "x --book A --levels 0", "x --book A --levels 1.5", "x --book A --levels many",
+      "x --book A --levels 1001", "x --book A --json", "x --bok A" } do
+      local code, out, err = data(arguments)
+      assert.equal(2, code, arguments)
+      assert.equal("", out)
+      assert.matches("^tidelock: data: ", err)
+    end
+  end)
+end)
