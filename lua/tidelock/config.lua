@@ -1,0 +1,181 @@
+--- Configuration files: a Lua file that returns a table, evaluated in an empty environment under an instruction limit, every key checked.
+---
+--- A schema describes each table: `{ key = check }`, where a check is a function (value, path) that returns the value to use or raises; `list(check)` and
+--- `map(check)` make checks for sequences and for tables with free keys.
+local duration = require "tidelock.duration"
+local nearest = require "tidelock.nearest"
+
+local M = {}
+
+local INSTRUCTION_LIMIT = 10000000
+
+local function fail(path, why)
+  error(("%s: %s"):format(path, why), 0)
+end
+
+local function of_type(name)
+  return function(value, path)
+    if type(value) ~= name then fail(path, ("must be a %s, not %s"):format(name, type(value) == "string" and ("'" .. value .. "'") or type(value))) end
+    return value
+  end
+end
+
+local any_string, boolean = of_type "string", of_type "boolean"
+
+local function number(min, max)
+  return function(value, path)
+    if type(value) ~= "number" or value ~= value then fail(path, "must be a number, not " .. tostring(value)) end
+    if min and value < min then fail(path, ("is %g; the least is %g"):format(value, min)) end
+    if max and value > max then fail(path, ("is %g; the most is %g"):format(value, max)) end
+    return value
+  end
+end
+
+local function integer(min, max)
+  local check = number(min, max)
+  return function(value, path)
+    if check(value, path) % 1 ~= 0 then fail(path, ("is %g; it must be whole"):format(value)) end
+    return value
+  end
+end
+
+local function one_of(...)
+  local words = { ... }
+  return function(value, path)
+    for _, word in ipairs(words) do if value == word then return value end end
+    fail(path, nearest.sentence("choice", tostring(value), words) .. "; it is one of " .. table.concat(words, ", "))
+  end
+end
+
+local function duration_ns(value, path)
+  local ns, why = duration.parse(value)
+  if not ns then fail(path, why) end
+  if ns < 0 then fail(path, "must not be negative") end
+  return ns
+end
+
+local function record(schema)
+  local names = {}
+  for name in pairs(schema) do names[#names + 1] = name end
+  table.sort(names)
+  return function(value, path)
+    if type(value) ~= "table" then fail(path, "must be a table, not " .. type(value)) end
+    local out = {}
+    for key, item in pairs(value) do
+      local check = schema[key]
+      local where = path == "" and tostring(key) or path .. "." .. tostring(key)
+      if not check then fail(path == "" and "configuration" or path, nearest.sentence("key", tostring(key), names)) end
+      out[key] = check(item, where)
+    end
+    return out
+  end
+end
+
+local function list(check)
+  return function(value, path)
+    if type(value) ~= "table" then fail(path, "must be a list, not " .. type(value)) end
+    local out, count = {}, 0
+    for key in pairs(value) do
+      count = count + 1
+      if type(key) ~= "number" then fail(path, ("must be a list; it has the key '%s'"):format(tostring(key))) end
+    end
+    for i = 1, count do out[i] = check(value[i], ("%s[%d]"):format(path, i)) end
+    return out
+  end
+end
+
+local function map(check)
+  return function(value, path)
+    if type(value) ~= "table" then fail(path, "must be a table, not " .. type(value)) end
+    local out = {}
+    for key, item in pairs(value) do
+      if type(key) ~= "string" then fail(path, "keys must be names, not " .. tostring(key)) end
+      out[key] = check(item, path .. "." .. key)
+    end
+    return out
+  end
+end
+
+--- A latency: a duration (constant), or a table with a kind.
+local function latency(value, path)
+  if type(value) ~= "table" then return { kind = "constant", base = duration_ns(value, path) } end
+  return record {
+    kind = one_of("constant", "uniform", "exponential", "lognormal", "empirical"),
+    base = duration_ns, min = duration_ns, max = duration_ns, mean = duration_ns, median = duration_ns, p99 = duration_ns,
+    quantiles = list(list(function(v, p) if type(v) == "string" then return duration_ns(v, p) end return number(0)(v, p) end)),
+  }(value, path)
+end
+
+local latencies = record { feed = latency, compute = latency, entry = latency, report = latency }
+local fees = record { maker = number(-1, 1), taker = number(-1, 1), auction = number(-1, 1), per_unit = number(), minimum = number(0) }
+local fill = record {
+  queue = one_of("conservative", "proportional", "probabilistic"),
+  bar_path = one_of("nearest", "high_first", "low_first", "worst"),
+  slippage_ticks = integer(0), volume_share = number(0, 1),
+  self_trade = one_of("cancel_newest", "cancel_oldest", "cancel_both", "allow"),
+}
+local limits = record {
+  max_order_quantity = number(0), max_position = number(0), max_order_notional = number(0), max_gross_exposure = number(0),
+  max_daily_loss = number(0), price_collar = number(0), max_orders_per_second = number(0), order_burst = number(0),
+  max_open_orders = integer(0), deny_duplicates = boolean, prevent_self_trade = boolean, denies_per_second = integer(0),
+}
+local param = function(value, path)
+  local kind = type(value)
+  if kind ~= "number" and kind ~= "string" and kind ~= "boolean" then fail(path, "must be a number, a string or a boolean, not " .. kind) end
+  return value
+end
+local cpu_list = function(value, path)
+  if type(value) == "table" then return list(integer(0))(value, path) end
+  return integer(0)(value, path)
+end
+
+local top = record {
+  instance = any_string, base_currency = any_string, calendar = any_string,
+  workers = map(record { cpu = cpu_list, agents = list(any_string), tier = one_of("L1", "L2", "L3"), idle = one_of("spin", "backoff", "block") }),
+  strategies = list(record {
+    name = any_string, script = any_string, worker = any_string, symbols = list(any_string), params = map(param),
+    per_symbol = map(map(param)), account = any_string, capital = number(0),
+  }),
+  accounts = map(record { cash = number(), leverage = number(0), short = boolean, currency = any_string }),
+  feeds = list(map(param)),
+  venues = list(record { name = any_string, kind = any_string, fees = fees, latency = latencies, fill = fill }),
+  risk = record { account = limits, strategies = map(limits), restricted = list(any_string) },
+  fees = fees, latency = latencies, fill = fill,
+  instruments = map(record {
+    tick = number(0), lot = number(0), multiplier = number(0), margin = number(0), min_quantity = number(0), max_quantity = number(0),
+    min_notional = number(0), calendar = any_string, quote = any_string, settle = any_string,
+  }),
+}
+
+--- Checks a table; returns a copy with durations in nanoseconds. Raises "path: why" for what cannot be.
+---@param value table
+---@return table
+function M.check(value)
+  return top(value, "")
+end
+
+--- Reads and checks a file. Raises a sentence that names the file.
+---@param path string
+---@return table
+function M.load(path)
+  local file, why = io.open(path, "r")
+  if not file then error(("cannot read the configuration %s"):format(why), 0) end
+  local text = file:read "*a"
+  file:close()
+  if not text then error(("cannot read the configuration %s: it is not a file"):format(path), 0) end
+  if text:byte(1) == 27 then error(path .. ": is compiled Lua; a configuration is text", 0) end
+  local chunk, syntax = loadstring(text, "@" .. path)
+  if not chunk then error(syntax, 0) end
+  setfenv(chunk, {})
+  jit.off(chunk, true) -- hooks do not fire in compiled code
+  local co = coroutine.create(chunk)
+  debug.sethook(co, function() error(path .. ": runs for too long; a configuration is data", 0) end, "", INSTRUCTION_LIMIT)
+  local ok, result = coroutine.resume(co)
+  if not ok then error(tostring(result), 0) end
+  if type(result) ~= "table" then error(("%s: returns %s; a configuration returns a table"):format(path, type(result)), 0) end
+  local checked, config = pcall(M.check, result)
+  if not checked then error(path .. ": " .. config, 0) end
+  return config
+end
+
+return M

@@ -1,0 +1,84 @@
+local config = require "tidelock.config"
+local duration = require "tidelock.duration"
+
+local function load_text(text)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  local ok, result = pcall(config.load, path)
+  os.remove(path)
+  if not ok then result = result:gsub(path:gsub("%p", "%%%0"), "FILE") end
+  return ok and result or nil, not ok and result or nil
+end
+
+describe("a configuration", function()
+  it("is read, with durations in nanoseconds", function()
+    local c = assert(load_text [[return { accounts = { main = { cash = 5e4, leverage = 2, short = false } }, latency = { feed = "50us", entry = { kind = "uniform", min = "1ms", max = "2ms" } } }]])
+    assert.equal(50000, c.accounts.main.cash)
+    assert.equal(50e3, c.latency.feed.base)
+    assert.equal(2e6, c.latency.entry.max)
+  end)
+
+  it("names an unknown key and the nearest known one", function()
+    local _, why = load_text "return { acounts = {} }"
+    assert.equal("FILE: configuration: unknown key 'acounts'; did you mean 'accounts'?", why)
+    _, why = load_text "return { venues = { { name = 'x', fees = { makr = 0 } } } }"
+    assert.equal("FILE: venues[1].fees: unknown key 'makr'; did you mean 'maker'?", why)
+  end)
+
+  it("refuses wrong types and values with their path", function()
+    local _, why = load_text "return { accounts = { main = { cash = 'much' } } }"
+    assert.equal("FILE: accounts.main.cash: must be a number, not much", why)
+    _, why = load_text "return { fees = { maker = 3 } }"
+    assert.equal("FILE: fees.maker: is 3; the most is 1", why)
+    _, why = load_text "return { fill = { bar_path = 'high' } }"
+    assert.matches("unknown choice 'high'", why)
+    _, why = load_text "return 7"
+    assert.matches("returns number", why)
+  end)
+
+  it("cannot reach anything, run for ever or be bytecode", function()
+    local _, why = load_text "return { instance = os.getenv('HOME') }"
+    assert.matches("global 'os'", why)
+    _, why = load_text "while true do end"
+    assert.matches("runs for too long", why)
+    _, why = load_text(string.dump(function() return {} end))
+    assert.matches("compiled Lua", why)
+  end)
+
+  it("says when there is no file", function()
+    local ok, why = pcall(config.load, "/nonexistent/x.lua")
+    assert.is_false(ok)
+    assert.matches("cannot read the configuration /nonexistent/x.lua", why)
+  end)
+end)
+
+describe("a duration", function()
+  it("is parsed by its unit", function()
+    assert.equal(250e3, duration.parse "250us")
+    assert.equal(1.5e9, duration.parse "1.5s")
+    assert.equal(86400e9, duration.parse "1d")
+    assert.equal(-300e9, duration.parse "-5m")
+    assert.equal(5000, duration.parse(5000))
+    assert.equal(0, duration.parse(0))
+  end)
+
+  it("is refused when it is none, or surely meant seconds", function()
+    for _, bad in ipairs { "5", "us", "5 us", "5xs", "", "1e3s" } do
+      local ns, why = duration.parse(bad)
+      assert.is_nil(ns)
+      assert.matches("is no duration", why)
+    end
+    assert.matches("surely meant", select(2, duration.parse(5)))
+    assert.is_nil(duration.parse(0 / 0))
+    assert.is_nil(duration.parse {})
+  end)
+
+  it("is printed in the largest exact unit", function()
+    assert.equal("250us", duration.format(250e3))
+    assert.equal("2m", duration.format(120e9))
+    assert.equal("1d", duration.format(86400e9))
+    assert.equal("0", duration.format(0))
+  end)
+end)
