@@ -47,6 +47,10 @@ const char *tl_calendars_zone(const tl_calendars *calendars, uint32_t id);
 /* The session of a local date; false when the venue does not trade on it. */
 bool tl_calendars_session(const tl_calendars *calendars, uint32_t id, uint32_t date, tl_session *session);
 
+/* The same, and on a date without trading the hours that a regular day would have: for daily data of markets that trade when this
+ * calendar rests. False only for what is no date. */
+bool tl_calendars_hours(const tl_calendars *calendars, uint32_t id, uint32_t date, tl_session *session);
+
 /* The session that an instant falls into (pre-open to post-close); else the next one after it (*inside = false). False when there is
  * none within ten years. */
 bool tl_calendars_session_at(const tl_calendars *calendars, uint32_t id, int64_t ts_ns, tl_session *session, bool *inside);
@@ -59,8 +63,8 @@ bool tl_calendars_previous(const tl_calendars *calendars, uint32_t id, int64_t t
 uint32_t tl_calendars_date(const tl_calendars *calendars, uint32_t id, int64_t ts_ns);
 int64_t tl_calendars_time_of_day_ns(const tl_calendars *calendars, uint32_t id, int64_t ts_ns);
 
-/* The instant of local midnight of a date plus `tod_ns` of wall-clock time: a time that a clock change skips is the one after the gap, a
- * repeated one is its first. `zone` forms take any IANA zone name. TL_ERR_NOT_FOUND for an unknown zone. */
+/* The instant of local midnight of a date plus `tod_ns` of wall-clock time: a time that a clock change skips is the one after the gap (02:30
+ * becomes 03:30), a repeated one is its first. `zone` forms take any IANA zone name. TL_ERR_NOT_FOUND for an unknown zone. */
 int64_t tl_calendars_instant(const tl_calendars *calendars, uint32_t id, uint32_t date, int64_t tod_ns);
 tl_status tl_zone_instant(tl_calendars *calendars, const char *zone, uint32_t date, int64_t tod_ns, int64_t *ts_ns);
 tl_status tl_zone_local(tl_calendars *calendars, const char *zone, int64_t ts_ns, uint32_t *date, int64_t *tod_ns);
