@@ -5,6 +5,13 @@
  * replayed market). The engine's orders trade against them; foreign ones never trade by themselves: tl_engine_hit() tells the
  * engine of a foreign aggressor.
  *
+ * The rules that are not obvious (docs/EXCHANGE.md states all):
+ *  - A market order never rests; what it cannot get is cancelled. A stop whose price is there when it arrives triggers at once.
+ *  - A trade triggers stops when the operation that made it is through; triggered stops run in the order in which they were
+ *    triggered, and may trigger more. Each runs once, so the chain ends.
+ *  - Reduce-only is capped when it arrives (a stop: when it triggers) and whenever its owner's position shrinks.
+ *  - An order with `expire_ns` expires then, whatever its time in force.
+ *
  * Single owner. No call allocates in the steady state. Times are exchange time, ns.
  */
 #ifndef TL_EXCHANGE_ENGINE_H
@@ -19,18 +26,17 @@ typedef struct tl_engine tl_engine;
 /* An order as it is submitted. */
 typedef struct tl_engine_order {
     uint64_t id;        /* chosen by the caller, unique among live orders and the books' references */
-    int64_t quantity;   /* mantissa, > 0 */
+    int64_t quantity;   /* mantissa, > 0, on the lot */
     int64_t price;      /* mantissa; TL_ABSENT for market and stop */
     int64_t stop_price; /* mantissa; TL_ABSENT for none */
     int64_t offset;     /* trailing stop: mantissa, or 1e-8 of the price with TL_FLAG_TRAIL_PERCENT */
     int64_t display;    /* iceberg: displayed quantity; 0 = all */
-    int64_t expire_ns;  /* GTD: exchange time; 0 = none */
+    int64_t expire_ns;  /* exchange time; 0 = none (GTD needs one) */
     uint32_t instrument;
-    uint32_t
-        owner; /* whose it is, >= 1: orders of one owner never trade with each other; reduce-only looks at its position */
-    uint32_t flags;        /* TL_FLAG_POST_ONLY, _POST_SLIDE, _REDUCE_ONLY, _TRIGGER_QUOTE, _TRIGGER_MARK, _TRAIL_PERCENT */
-    uint8_t side;          /* TL_SIDE_* */
-    uint8_t type;          /* tl_order_type */
+    uint32_t owner; /* orders of one owner never trade with each other; reduce-only looks at its position; 0 = nobody's */
+    uint32_t flags; /* TL_FLAG_POST_ONLY, _POST_SLIDE, _REDUCE_ONLY, _TRIGGER_QUOTE, _TRIGGER_MARK, _TRAIL_PERCENT */
+    uint8_t side;   /* TL_SIDE_* */
+    uint8_t type;   /* tl_order_type */
     uint8_t time_in_force; /* tl_time_in_force */
     uint8_t reserved;
 } tl_engine_order;
@@ -38,11 +44,11 @@ typedef struct tl_engine_order {
 /* What happened to one order. A trade between two engine orders is two events, the aggressor's first. */
 typedef struct tl_engine_event {
     uint64_t id;       /* the order */
-    uint64_t against;  /* of a fill: the other side's id or reference */
-    int64_t price;     /* of a fill; else the order's price, TL_ABSENT for none */
-    int64_t quantity;  /* of a fill; else the order's total */
-    int64_t remaining; /* open after this event */
-    int64_t ahead;     /* accepted, replaced, triggered and resting: quantity before it in its level; else TL_ABSENT */
+    uint64_t against;  /* of a fill: the other side's id or reference; else the quantity filled so far */
+    int64_t price;     /* of a fill; else the order's price (a slid one's own), TL_ABSENT for none */
+    int64_t quantity;  /* of a fill; else the order's total (a capped reduce-only's own) */
+    int64_t remaining; /* open after this event; 0 when the order ended with it */
+    int64_t ahead;     /* accepted, replaced, triggered and new to its queue: quantity before it there; else TL_ABSENT */
     int64_t ts_ns;     /* exchange time */
     uint32_t instrument;
     uint8_t
@@ -74,14 +80,17 @@ int64_t tl_engine_next_expiry_ns(const tl_engine *engine);
 /* The three operations. Each is answered by events; nothing is silent. */
 void tl_engine_new(tl_engine *engine, const tl_engine_order *order);
 void tl_engine_cancel(tl_engine *engine, uint64_t id);
-/* `quantity` is the new total (filled included). Keeps priority only when the open quantity shrinks at the same price. */
+/* `quantity` is the new total (filled included); TL_ABSENT leaves quantity or price as it is. Keeps priority only when the open
+ * quantity shrinks at the same price. A total that is filled already ends the order (cancelled). The price of a waiting stop order is its
+ * stop price, that of a stop-limit its limit; a trailing stop has none to replace. */
 void tl_engine_replace(tl_engine *engine, uint64_t id, int64_t price, int64_t quantity);
 
-/* Trading state of an instrument: new orders are rejected with TL_REASON_HALTED or TL_REASON_CLOSED while it does not trade; cancels
- * are always taken. */
+/* Trading state of an instrument: new orders and replaces are rejected with TL_REASON_HALTED (halted, paused, auction) or
+ * TL_REASON_CLOSED (pre-open, closed) while it does not trade; cancels are always taken. Stops that were passed meanwhile trigger when
+ * trading resumes. */
 void tl_engine_set_state(tl_engine *engine, uint32_t instrument, int state);
 
-/* The end of the trading day for an instrument: day orders expire (TL_REASON_END_OF_DAY). */
+/* The end of the trading day for an instrument: day orders expire (TL_REASON_END_OF_DAY) in the order of their arrival. */
 void tl_engine_end_of_day(tl_engine *engine, uint32_t instrument);
 
 /* A foreign aggressor of `side` wants `quantity` at `price` or better. Fills the engine's own resting orders that stand at strictly better
@@ -102,6 +111,9 @@ uint32_t tl_engine_waiting_stops(const tl_engine *engine, uint32_t instrument);
 
 /* Quantity in front of a resting order in its level's queue, and the level's whole quantity; false when it does not rest. */
 bool tl_engine_queue(const tl_engine *engine, uint64_t id, int64_t *ahead, int64_t *total);
+
+/* The signed position of an owner in an instrument: the sum of its fills. */
+int64_t tl_engine_position(const tl_engine *engine, uint32_t owner, uint32_t instrument);
 
 /* The books that the engine matches over. */
 tl_books *tl_engine_books(tl_engine *engine);
