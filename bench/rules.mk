@@ -11,7 +11,14 @@ $(BUILD)/bench/%: bench/%.c $(LIB)
 $(BUILD)/bench/%: bench/%.cc $(LIB)
 	@mkdir -p $(@D)
 	$(call say,CXX,$<)
-	$(Q)$(CXX) -std=gnu++17 -O2 -g -Wall -Wextra $(CPPFLAGS) -Ibench -MMD -MP -o $@ $< -L$(BUILD) -ltidelock -Wl$(comma)-rpath$(comma)'$$ORIGIN/..' -lck -lpthread
+	$(Q)$(CXX) -std=gnu++17 -O2 -g -Wall -Wextra $(CPPFLAGS) -Ibench -MMD -MP -o $@ $< $(filter %.o,$^) -L$(BUILD) -ltidelock -Wl$(comma)-rpath$(comma)'$$ORIGIN/..' -lck -lpthread
+
+# Concurrency Kit's header is C only.
+$(BUILD)/bench/queue: $(BUILD)/bench/ck_queue.o
+$(BUILD)/bench/ck_queue.o: bench/peers/ck_queue.c bench/peers/ck_queue.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu11 -O2 -g -c -o $@ $<
 
 -include $(BENCH_BIN:=.d)
 

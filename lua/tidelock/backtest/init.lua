@@ -1,0 +1,310 @@
+--- A backtest from data files to a finished run: puts the agents together, plays, and hands over what they recorded.
+---
+---   local run = backtest.open { script = "scripts/market_maker.lua", data = { "day.itch" } }
+---   run:play(function(counts) ... end)     -- counts.messages, .bytes, .total
+---   local results = run:results()
+---   run:close()
+---
+--- Everything that cannot be raises a sentence.
+local native = require "tidelock.native"
+local duration = require "tidelock.duration"
+local inputs = require "tidelock.backtest.inputs"
+local C, ffi, check = native.C, native.ffi, native.check
+
+local M = {}
+local Run = {}
+Run.__index = Run
+
+local RECORDS_A_STEP = 200000
+local DEFAULT_CASH = 100000
+local QUEUE_MODELS = { conservative = 0, proportional = 1, probabilistic = 2 }
+local BAR_PATHS = { nearest = 0, high_first = 1, low_first = 2, worst = 3 }
+local SELF_TRADE = { cancel_newest = 0, cancel_oldest = 1, cancel_both = 2, allow = 3 }
+local LATENCY_KINDS = { constant = 0, uniform = 1, exponential = 2, lognormal = 3, empirical = 4 }
+local LEGS = { "feed", "compute", "entry", "report" }
+
+local function e8(amount, what)
+  local value = math.floor(amount * 1e8 + 0.5)
+  if not (value < 9.2e18 and value > -9.2e18) then error(("%s of %g is too large"):format(what, amount), 0) end
+  return value
+end
+
+local function created(pointer, destroy, what)
+  if pointer == nil then
+    local why = ffi.string(C.tl_error_text())
+    error(why ~= "" and why or "no memory for " .. what, 0)
+  end
+  return ffi.gc(pointer, destroy)
+end
+
+--- The entry of a configuration's `strategies` that is meant: by name, by script, or the only one.
+local function strategy_entry(config, script, name)
+  local list = config.strategies or {}
+  for _, entry in ipairs(list) do
+    if name and entry.name == name or not name and entry.script == script then return entry end
+  end
+  if name and #list > 0 then
+    local names = {}
+    for _, entry in ipairs(list) do names[#names + 1] = entry.name end
+    error(require("tidelock.nearest").sentence("strategy", name, names) .. " in the configuration", 0)
+  end
+  return #list == 1 and not script and list[1] or {}
+end
+
+local function latency_leg(setting, seed, leg)
+  if not setting then return nil end
+  local config = ffi.new("tl_latency_config", {
+    kind = LATENCY_KINDS[setting.kind], least_ns = setting.base or setting.min or 0, most_ns = setting.max or 0, mean_ns = setting.mean or 0,
+    median_ns = setting.median or 0, p99_ns = setting.p99 or 0, seed = seed, leg = leg,
+  })
+  local quantiles, values
+  if setting.quantiles then
+    local n = #setting.quantiles
+    quantiles, values = ffi.new("double[?]", n), ffi.new("int64_t[?]", n)
+    for i, pair in ipairs(setting.quantiles) do quantiles[i - 1], values[i - 1] = pair[1], pair[2] end
+    config.points, config.quantiles, config.values_ns = n, quantiles, values
+  end
+  local out = ffi.new "tl_latency *[1]"
+  local status = C.tl_latency_create(config, out)
+  if status ~= 0 then error(("latency of the %s leg: %s"):format(LEGS[leg], ffi.string(C.tl_error_text())), 0) end
+  return ffi.gc(out[0], C.tl_latency_destroy)
+end
+
+local function limits_of(setting)
+  local limits = ffi.new "tl_risk_limits"
+  for name, value in pairs(setting or {}) do
+    if name == "max_order_notional" or name == "max_gross_exposure" or name == "max_daily_loss" then
+      limits[name .. "_e8"] = e8(value, name)
+    elseif type(value) == "boolean" then
+      limits[name] = value and 1 or 0
+    else
+      limits[name] = value
+    end
+  end
+  return limits
+end
+
+local function with_fees(setting)
+  local fees = ffi.new "tl_fee_schedule"
+  setting = setting or {}
+  fees.maker, fees.taker, fees.auction = setting.maker or 0, setting.taker or 0, setting.auction or setting.taker or 0
+  fees.per_unit_e8, fees.minimum_e8 = e8(setting.per_unit or 0, "fee per unit"), e8(setting.minimum or 0, "least fee")
+  return fees
+end
+
+local function edit_instruments(self, settings)
+  for symbol, setting in pairs(settings or {}) do
+    local id = C.tl_instruments_find(self.instruments, symbol)
+    if id ~= 0xffffffff then
+      local one = C.tl_instruments_edit(self.instruments, id)
+      local function mantissa(name, field, exponent)
+        if not setting[name] then return end
+        local exact = setting[name] * 10 ^ -exponent
+        local value = math.floor(exact + 0.5)
+        if value <= 0 or math.abs(exact - value) > 1e-6 * value then
+          error(("instruments.%s.%s: %g is no multiple of 1e%d"):format(symbol, name, setting[name], exponent), 0)
+        end
+        one[field] = value
+      end
+      mantissa("tick", "tick", one.price_exponent)
+      mantissa("lot", "lot", one.quantity_exponent)
+      mantissa("min_quantity", "min_quantity", one.quantity_exponent)
+      mantissa("max_quantity", "max_quantity", one.quantity_exponent)
+      if setting.min_notional then one.min_notional_e8 = e8(setting.min_notional, "min_notional") end
+      if setting.multiplier then one.multiplier_e8 = e8(setting.multiplier, "multiplier") end
+      if setting.margin then one.margin_e8 = e8(setting.margin, "margin") end
+      if setting.quote then ffi.copy(one.quote, setting.quote:sub(1, 7)) end
+      if setting.settle then ffi.copy(one.settle, setting.settle:sub(1, 7)) end
+      if setting.calendar then
+        local calendar = C.tl_calendars_find(self.calendars, setting.calendar)
+        if calendar < 0 then error(("instruments.%s.calendar: there is no calendar '%s'"):format(symbol, setting.calendar), 0) end
+        one.calendar = calendar
+      end
+    end
+  end
+end
+
+--- The account's name and configuration.
+local function account_of(config, entry, options)
+  local name = entry.account
+  if not name then
+    for key in pairs(config.accounts or {}) do
+      if name then error("the configuration has several accounts: name one in the strategy's `account`", 0) end
+      name = key
+    end
+  end
+  name = name or "main"
+  local setting = config.accounts and config.accounts[name]
+  if not setting then
+    if entry.account and config.accounts then error(("account '%s' is not in the configuration"):format(name), 0) end
+    setting = {}
+  end
+  return name, {
+    cash = options.cash or setting.cash or entry.capital or DEFAULT_CASH, leverage = setting.leverage or 1,
+    short = setting.short ~= false, currency = setting.currency or config.base_currency or "USD",
+  }
+end
+
+local function add_gateway(self, options)
+  local config = self.config
+  self.gateway = created(C.tl_gateway_create(self.instruments, self.calendars), C.tl_gateway_destroy, "the gateway")
+  local account = ffi.new("tl_account_config", {
+    name = self.account_name:sub(1, 31), currency = self.account.currency:sub(1, 7), cash_e8 = e8(self.account.cash, "cash"),
+    leverage = self.account.leverage, allow_short = self.account.short and 1 or 0,
+    limits = limits_of(config.risk and config.risk.account),
+  })
+  local index = ffi.new "uint32_t[1]"
+  check(C.tl_gateway_add_account(self.gateway, account, index))
+  self.account_index = index[0]
+  check(C.tl_gateway_add_venue(self.gateway, self.venue.name or "simulated", with_fees(self.fees), index))
+  local risk = config.risk and config.risk.strategies and config.risk.strategies[self.name]
+  check(C.tl_gateway_add_strategy(self.gateway, self.strategy, self.account_index, limits_of(risk)))
+  for _, symbol in ipairs(config.risk and config.risk.restricted or {}) do
+    local id = C.tl_instruments_find(self.instruments, symbol)
+    if id ~= 0xffffffff then C.tl_gateway_restrict(self.gateway, id, true) end
+  end
+  self.recorder = created(C.tl_recorder_create(self.instruments, self.gateway, self.strategy, self.account_index), C.tl_recorder_destroy, "the recorder")
+  self.options = options
+end
+
+local function add_host(self, options, entry)
+  local names = {} -- anchors C strings until the host has copied them
+  local function text(value) if value == nil then return nil end names[#names + 1] = value return value end
+  local config = ffi.new("tl_host_config", {
+    script = text(options.script), name = text(entry.name), library = text(options.library), account = text(self.account_name),
+    currency = text(self.account.currency), calendars = self.calendars, instruments = self.instruments, seed = options.seed,
+    cash_e8 = e8(self.account.cash, "cash"), leverage = self.account.leverage, strategy = self.strategy, epoch = 1, batch = options.batch or 0,
+    error_budget = options.error_budget or 0, no_jit = options.no_jit and 1 or 0, poison = options.poison and 1 or 0, time_handlers = 1, retract = 1,
+  })
+  local out = ffi.new "tl_host *[1]"
+  check(C.tl_host_create(config, out))
+  self.host = ffi.gc(out[0], C.tl_host_destroy)
+  if not options.quiet then C.tl_host_set_log(self.host, C.tl_log_stderr, nil) end
+  for name, value in pairs(entry.params or {}) do check(C.tl_host_param(self.host, nil, name, tostring(value))) end
+  for symbol, params in pairs(entry.per_symbol or {}) do
+    for name, value in pairs(params) do check(C.tl_host_param(self.host, symbol, name, tostring(value))) end
+  end
+  for _, pair in ipairs(options.params or {}) do check(C.tl_host_param(self.host, nil, pair[1], pair[2])) end
+  for _, symbol in ipairs(options.symbols or entry.symbols or {}) do check(C.tl_host_symbol(self.host, symbol)) end
+  for _, input in ipairs(self.inputs.data) do
+    local columns = ffi.new("const char *[?]", math.max(#input.columns, 1))
+    for i, column in ipairs(input.columns) do columns[i - 1] = column end
+    check(C.tl_host_data(self.host, input.name, #input.columns, columns))
+  end
+  check(C.tl_host_load(self.host))
+  self.name = ffi.string(C.tl_host_name(self.host))
+end
+
+local function subscribe(self)
+  local host, wants = self.host, bit.bor(1, 2, 4, 16, 32)
+  if C.tl_host_wants_flow(host) then wants = bit.bor(wants, 8) end
+  self.subscribed = {}
+  for id = 0, C.tl_instruments_count(self.instruments) - 1 do
+    if C.tl_host_subscribed(host, id) then
+      self.subscribed[#self.subscribed + 1] = id
+      C.tl_simulator_want(self.simulator, id, wants)
+    end
+  end
+  if #self.subscribed == 0 then error("the strategy has no symbols: name some in `symbols`, or with --symbols", 0) end
+  self.bars = created(C.tl_bars_create(self.instruments, self.calendars), C.tl_bars_destroy, "bars")
+  for i = 0, C.tl_host_intervals(host) - 1 do
+    local interval = C.tl_host_interval_at(host, i)
+    for _, id in ipairs(self.subscribed) do
+      if not inputs.has_bars(self.inputs, id, tonumber(interval)) then check(C.tl_bars_ask(self.bars, id, interval, false)) end
+    end
+  end
+end
+
+local function add_driver(self)
+  local config = ffi.new("tl_backtest_config", {
+    simulator = self.simulator, gateway = self.gateway, host = self.host, recorder = self.recorder, bars = self.bars,
+  })
+  self.legs = {}
+  for i, leg in ipairs(LEGS) do
+    self.legs[leg] = latency_leg(self.latency[leg], self.seed, i)
+    config[leg] = self.legs[leg]
+  end
+  local out = ffi.new "tl_backtest *[1]"
+  check(C.tl_backtest_create(config, out))
+  self.driver = ffi.gc(out[0], C.tl_backtest_destroy)
+  for i = 0, C.tl_host_intervals(self.host) - 1 do
+    local interval = C.tl_host_interval_at(self.host, i)
+    local count = C.tl_host_warmup(self.host, interval)
+    for _, id in ipairs(count > 0 and self.subscribed or {}) do check(C.tl_backtest_warm(self.driver, id, interval, count)) end
+  end
+end
+
+--- Opens a run.
+---@param options table script, data (list of specs, see inputs.lua), config (checked table), params (list of {name, text}), symbols (list), inputs (list of
+--- "NAME=FILE"), library (folder of lua/), seed, batch, no_jit, poison, cash, from, to (texts), date, bar_time, zone, calendar, strategy (name), quiet (no log lines)
+function M.open(options)
+  local config = options.config or {}
+  local self = setmetatable({ config = config, strategy = 0, seed = options.seed or 1 }, Run)
+  options.seed = self.seed
+  local entry = strategy_entry(config, options.script, options.strategy)
+  if not options.script then
+    options.script = entry.script or error("name a script, or a configuration whose `strategies` has one", 0)
+  end
+  self.venue = config.venues and config.venues[1] or {}
+  self.fees, self.fill = config.fees or self.venue.fees, config.fill or self.venue.fill or {}
+  self.latency = config.latency or self.venue.latency or {}
+  self.account_name, self.account = account_of(config, entry, options)
+  self.calendars = created(C.tl_calendars_create(), C.tl_calendars_destroy, "calendars")
+  self.instruments = created(C.tl_instruments_create(), C.tl_instruments_destroy, "instruments")
+  local fill = self.fill
+  self.simulator = created(C.tl_simulator_create(self.instruments, self.calendars, ffi.new("tl_simulator_config", {
+    seed = self.seed, queue_model = QUEUE_MODELS[fill.queue or "conservative"], bar_path = BAR_PATHS[fill.bar_path or "nearest"],
+    slippage_ticks = fill.slippage_ticks or 0, bar_volume_e8 = math.floor((fill.volume_share or 0) * 1e8 + 0.5),
+    self_trade = SELF_TRADE[fill.self_trade or "cancel_newest"],
+  })), C.tl_simulator_destroy, "the simulated venue")
+  self.inputs = inputs.open(self, options)
+  edit_instruments(self, config.instruments)
+  add_host(self, options, entry)
+  check(C.tl_host_bind(self.host))
+  inputs.set_span(self, options)
+  subscribe(self)
+  add_gateway(self, options)
+  add_driver(self)
+  return self
+end
+
+--- Plays to the end. `progress` (may be nil) is called every now and then with the simulator's counts.
+function Run:play(progress)
+  local counts = ffi.new "tl_simulator_counts"
+  local begin = C.tl_clock_monotonic_ns()
+  local status
+  repeat
+    status = C.tl_backtest_run(self.driver, RECORDS_A_STEP)
+    if progress then
+      C.tl_simulator_count(self.simulator, counts)
+      progress(counts)
+    end
+  until status ~= 0
+  self.wall_seconds = tonumber(C.tl_clock_monotonic_ns() - begin) / 1e9
+  local played = ffi.new "tl_backtest_counts"
+  C.tl_backtest_count(self.driver, played)
+  self.counts = played
+  if C.tl_host_state_of(self.host) == C.TL_HOST_FAILED then
+    self.failure = ffi.string(C.tl_host_failure(self.host))
+    C.tl_recorder_finish(self.recorder, played.now_ns)
+  elseif status ~= C.TL_END then
+    error(ffi.string(C.tl_error_text()), 0)
+  end
+  if played.warming > 0 and not self.failure then
+    error(("the data ended before the warm-up had its bars: %d series lack some; the script's `warmup` asks for more than there is"):format(played.warming), 0)
+  end
+end
+
+--- Text of a latency leg for a person.
+function Run:latency_text(leg)
+  local setting = self.latency[leg]
+  if not setting then return "0" end
+  if setting.kind == "constant" then return duration.format(setting.base or 0) end
+  local parts = {}
+  for _, name in ipairs { "base", "min", "max", "mean", "median", "p99" } do
+    if setting[name] then parts[#parts + 1] = name .. " " .. duration.format(setting[name]) end
+  end
+  return setting.kind .. " (" .. table.concat(parts, ", ") .. ")"
+end
+
+return M
