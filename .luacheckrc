@@ -1,5 +1,6 @@
 std = "luajit"
 max_line_length = 160
+self = false
 ignore = { "311" }
 files["tests"] = { std = "+busted", globals = { "arg" } }
 files["scripts"] = { std = "+busted" }
