@@ -227,6 +227,7 @@ local function add_driver(self)
   local out = ffi.new "tl_backtest *[1]"
   check(C.tl_backtest_create(config, out))
   self.driver = ffi.gc(out[0], C.tl_backtest_destroy)
+  if self.options.decisions then check(C.tl_backtest_write_decisions(self.driver, self.instruments, self.options.decisions)) end
   for i = 0, C.tl_host_intervals(self.host) - 1 do
     local interval = C.tl_host_interval_at(self.host, i)
     local count = C.tl_host_warmup(self.host, interval)
@@ -236,7 +237,7 @@ end
 
 --- Opens a run.
 ---@param options table script, data (list of specs, see inputs.lua), config (checked table), params (list of {name, text}), symbols (list), inputs (list of
---- "NAME=FILE"), library (folder of lua/), seed, batch, no_jit, poison, cash, from, to (texts), date, bar_time, zone, calendar, strategy (name), quiet (no log lines)
+--- "NAME=FILE"), library (folder of lua/), seed, batch, no_jit, poison, cash, from, to (texts), date, bar_time, zone, calendar, strategy (name), quiet (no log lines), decisions (a file)
 function M.open(options)
   local config = options.config or {}
   local self = setmetatable({ config = config, strategy = 0, seed = options.seed or 1 }, Run)

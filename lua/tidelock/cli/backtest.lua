@@ -27,6 +27,7 @@ function M.parser(parser)
   parser:option("--report", "write a report: one HTML file"):argname "FILE"
   parser:option("--trades", "write the fills as CSV"):argname "FILE"
   parser:option("--equity", "write every mark of the account as CSV"):argname "FILE"
+  parser:option("--decisions", "write every order action with its time as CSV"):argname "FILE"
   parser:flag("--json", "print one JSON object instead of the table")
   parser:flag("--quiet", "no log lines of the strategy")
   parser:epilog("Example:\n  tidelock generate --seed 7 --out day.itch\n  tidelock backtest scripts/market_maker.lua --data day.itch --report report.html")
@@ -42,7 +43,7 @@ local function options_of(args, context)
   local options = {
     script = args.script, library = context.root .. "/lua", data = {}, params = {}, inputs = args.input, strategy = args.strategy,
     symbols = args.symbols and words(args.symbols), from = args.from, to = args.to, date = args.date, bar_time = args.bar_time, zone = args.zone,
-    calendar = args.calendar, cash = args.cash, seed = args.seed, batch = args.batch, no_jit = args.no_jit, poison = args.poison, quiet = args.quiet,
+    calendar = args.calendar, cash = args.cash, seed = args.seed, batch = args.batch, no_jit = args.no_jit, poison = args.poison, quiet = args.quiet, decisions = args.decisions,
     config = args.config and config.load(args.config),
   }
   for _, list in ipairs(args.data or {}) do

@@ -14,7 +14,8 @@ end
 
 describe("a configuration", function()
   it("is read, with durations in nanoseconds", function()
-    local c = assert(load_text [[return { accounts = { main = { cash = 5e4, leverage = 2, short = false } }, latency = { feed = "50us", entry = { kind = "uniform", min = "1ms", max = "2ms" } } }]])
+    local c = assert(load_text [[return { accounts = { main = { cash = 5e4, leverage = 2, short = false } },
+      latency = { feed = "50us", entry = { kind = "uniform", min = "1ms", max = "2ms" } } }]])
     assert.equal(50000, c.accounts.main.cash)
     assert.equal(50e3, c.latency.feed.base)
     assert.equal(2e6, c.latency.entry.max)

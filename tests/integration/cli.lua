@@ -1,0 +1,44 @@
+-- Runs the binary as a user would. `run(args)` returns exit code, standard output, standard error; arguments are shell words.
+local M = {}
+
+local build = os.getenv "TIDELOCK_BUILD" or "build"
+M.binary = build .. "/tidelock"
+
+local function read(path)
+  local file = assert(io.open(path, "r"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+M.read = read
+
+--- A folder of its own for a spec; `remove()` takes it away.
+function M.folder()
+  local pipe = io.popen "mktemp -d"
+  local path = pipe:read "*l"
+  pipe:close()
+  return path
+end
+
+function M.remove(path)
+  os.execute("rm -rf '" .. path .. "'")
+end
+
+function M.run(args, prefix)
+  local out, err = os.tmpname(), os.tmpname()
+  local status = os.execute(("%s %s %s >%s 2>%s"):format(prefix or "", M.binary, args, out, err))
+  local code = type(status) == "number" and (status >= 256 and math.floor(status / 256) or status) or (status and 0 or 1)
+  local stdout, stderr = read(out), read(err)
+  os.remove(out)
+  os.remove(err)
+  return code, stdout, stderr
+end
+
+function M.write(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+return M
