@@ -306,83 +306,87 @@ void tl_engine_cancel(tl_engine *engine, uint64_t id) {
 }
 
 /* A waiting stop waits on with other numbers. */
-static void replace_waiting(tl_engine *engine, engine_market *market, uint32_t at, int64_t price, int64_t quantity) {
+static void replace_waiting(tl_engine *engine, engine_market *market, uint32_t at, int64_t price, int64_t stop_price,
+                            int64_t quantity) {
     engine_order *order = &engine->orders[at];
     tl_engine_unawait(engine, market, at);
-    if (order->type == TL_TYPE_STOP)
-        order->stop_price = price;
-    else if (order->type == TL_TYPE_STOP_LIMIT)
-        order->price = price;
+    if (price != TL_ABSENT) order->price = price;
+    if (stop_price != TL_ABSENT) order->stop_price = stop_price;
     order->quantity = quantity;
     if (order->display >= quantity) order->display = 0;
     tl_engine_emit(engine, order, TL_REPORT_REPLACED, TL_REASON_NONE);
     tl_engine_await(engine, market, at);
 }
 
-void tl_engine_replace(tl_engine *engine, uint64_t id, int64_t price, int64_t quantity) {
-    uint32_t at = find(engine, id);
-    if (at == 0) {
-        refuse(engine, id, (uint32_t)TL_NO_INSTRUMENT, price, quantity, TL_REPORT_REPLACE_REJECTED, TL_REASON_UNKNOWN_ORDER);
-        return;
-    }
+/* A resting order changes in place, or leaves and comes back as if it were new. Returns what stands against it. */
+static int replace_resting(tl_engine *engine, engine_market *market, uint32_t at, int64_t price, int64_t total) {
     engine_order *order = &engine->orders[at];
-    engine_market *market = &engine->markets[order->instrument];
-    const tl_instrument *instrument = tl_instruments_at(engine->instruments, order->instrument);
-    bool rests = order->where == ORDER_RESTS, trails = !rests && order->type == TL_TYPE_TRAILING_STOP;
-    int64_t old_price = !rests && order->type == TL_TYPE_STOP ? order->stop_price : order->price;
-    int64_t new_price = price == TL_ABSENT ? old_price : price;
-    int64_t total = quantity == TL_ABSENT ? order->quantity : quantity;
-    int64_t open = engine_open_quantity(order);
-    int reason = state_reason(market);
-    if (reason == TL_REASON_NONE && trails && price != TL_ABSENT) reason = TL_REASON_BAD_PRICE;
-    if (reason == TL_REASON_NONE && !trails) reason = price_reason(instrument, new_price);
-    if (reason == TL_REASON_NONE && quantity != TL_ABSENT) reason = quantity_reason(instrument, total);
-    if (reason != TL_REASON_NONE) goto refused;
-    if (total <= order->filled) {
-        end_order(engine, market, at, TL_REPORT_CANCELED, TL_REASON_REQUESTED);
-        tl_engine_settle(engine, market, order->instrument);
-        return;
-    }
-    if (!rests) {
-        replace_waiting(engine, market, at, new_price, total);
-        tl_engine_settle(engine, market, order->instrument);
-        return;
-    }
     if (order->flags & TL_FLAG_REDUCE_ONLY) {
         int64_t most = order->filled + tl_engine_reducible(engine, order->holding, order->side);
         if (total > most) total = most;
     }
-    int64_t new_open = total - order->filled;
-    if (new_price == old_price && new_open < open) {
+    int64_t open = engine_open_quantity(order), new_open = total - order->filled;
+    if (price == order->price && new_open < open) {
         tl_engine_shrink(engine, market, at, open - new_open);
         order->quantity = total;
         tl_engine_emit(engine, order, TL_REPORT_REPLACED, TL_REASON_NONE);
-        tl_engine_settle(engine, market, order->instrument);
-        return;
+        return TL_REASON_NONE;
     }
-    if (new_open - open > ENGINE_LARGEST - market->open[order->side - 1]) {
-        reason = TL_REASON_OVERFLOW;
-        goto refused;
-    }
+    if (new_open - open > ENGINE_LARGEST - market->open[order->side - 1]) return TL_REASON_OVERFLOW;
     if (flags_of_post(order->flags) != 0) {
-        int64_t passive = passive_price(engine, order->instrument, order->side, new_price, order->flags);
-        if (passive == TL_ABSENT) {
-            reason = TL_REASON_POST_ONLY;
-            goto refused;
-        }
-        new_price = passive;
+        price = passive_price(engine, order->instrument, order->side, price, order->flags);
+        if (price == TL_ABSENT) return TL_REASON_POST_ONLY;
     }
     tl_engine_withdraw(engine, market, at);
-    order->price = new_price;
+    order->price = price;
     order->quantity = total;
     uint32_t event = engine->event_count;
     tl_engine_emit(engine, order, TL_REPORT_REPLACED, TL_REASON_NONE);
-    uint32_t of = order->instrument;
     tl_engine_execute(engine, market, at, event);
+    return TL_REASON_NONE;
+}
+
+static void replace(tl_engine *engine, uint64_t id, int64_t price, int64_t stop_price, int64_t quantity) {
+    uint32_t at = find(engine, id), of = (uint32_t)TL_NO_INSTRUMENT;
+    int reason = TL_REASON_UNKNOWN_ORDER;
+    if (at == 0) goto refused;
+    engine_order *order = &engine->orders[at];
+    of = order->instrument;
+    engine_market *market = &engine->markets[of];
+    const tl_instrument *instrument = tl_instruments_at(engine->instruments, of);
+    bool rests = order->where == ORDER_RESTS;
+    if (!rests && order->type == TL_TYPE_STOP && stop_price == TL_ABSENT) {
+        stop_price = price; /* the one price that it has */
+        price = TL_ABSENT;
+    }
+    int64_t total = quantity == TL_ABSENT ? order->quantity : quantity;
+    bool has_limit = rests || order->type == TL_TYPE_STOP_LIMIT;
+    bool has_stop = !rests && order->type != TL_TYPE_TRAILING_STOP;
+    if ((reason = state_reason(market)) != TL_REASON_NONE) goto refused;
+    reason = TL_REASON_BAD_PRICE;
+    if ((price != TL_ABSENT && !has_limit) || (stop_price != TL_ABSENT && !has_stop)) goto refused;
+    if (price != TL_ABSENT && (reason = price_reason(instrument, price)) != TL_REASON_NONE) goto refused;
+    if (stop_price != TL_ABSENT && (reason = price_reason(instrument, stop_price)) != TL_REASON_NONE) goto refused;
+    if (quantity != TL_ABSENT && (reason = quantity_reason(instrument, quantity)) != TL_REASON_NONE) goto refused;
+    if (total <= order->filled)
+        end_order(engine, market, at, TL_REPORT_CANCELED, TL_REASON_REQUESTED);
+    else if (!rests)
+        replace_waiting(engine, market, at, price, stop_price, total);
+    else if ((reason = replace_resting(engine, market, at, price != TL_ABSENT ? price : order->price, total)) !=
+             TL_REASON_NONE)
+        goto refused;
     tl_engine_settle(engine, market, of);
     return;
 refused:
-    refuse(engine, id, order->instrument, price, quantity, TL_REPORT_REPLACE_REJECTED, reason);
+    refuse(engine, id, of, price != TL_ABSENT ? price : stop_price, quantity, TL_REPORT_REPLACE_REJECTED, reason);
+}
+
+void tl_engine_replace(tl_engine *engine, uint64_t id, int64_t price, int64_t quantity) {
+    replace(engine, id, price, TL_ABSENT, quantity);
+}
+
+void tl_engine_replace_stop(tl_engine *engine, uint64_t id, int64_t stop_price, int64_t quantity) {
+    replace(engine, id, TL_ABSENT, stop_price, quantity);
 }
 
 void tl_engine_time(tl_engine *engine, int64_t ts_ns) {

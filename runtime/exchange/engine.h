@@ -85,6 +85,9 @@ void tl_engine_cancel(tl_engine *engine, uint64_t id);
  * stop price, that of a stop-limit its limit; a trailing stop has none to replace. */
 void tl_engine_replace(tl_engine *engine, uint64_t id, int64_t price, int64_t quantity);
 
+/* The same for the stop price of a waiting stop or stop-limit. */
+void tl_engine_replace_stop(tl_engine *engine, uint64_t id, int64_t stop_price, int64_t quantity);
+
 /* Trading state of an instrument: new orders and replaces are rejected with TL_REASON_HALTED (halted, paused, auction) or
  * TL_REASON_CLOSED (pre-open, closed) while it does not trade; cancels are always taken. Stops that were passed meanwhile trigger when
  * trading resumes. */

@@ -24,7 +24,7 @@ enum {
 };
 
 /* No price, and no sum of open quantities of a side, is larger: sums of two never overflow. */
-#define ENGINE_LARGEST ((int64_t)1 << 61)
+#define ENGINE_LARGEST ((int64_t)1 << 62)
 
 /* What a stop looks at. */
 typedef enum engine_trigger { TRIGGER_LAST = 0, TRIGGER_QUOTE, TRIGGER_MARK, TRIGGERS } engine_trigger;
@@ -70,9 +70,10 @@ typedef struct engine_market {
     uint32_t icebergs[2];        /* of them with a display size */
     uint32_t reducers[2];        /* of them reduce-only */
     uint32_t waiting[TRIGGERS];  /* stops */
-    uint32_t trailing[TRIGGERS]; /* head of the list of trailing stops */
-    int64_t slack[TRIGGERS][2];  /* no trailing stop moves before a buy sees less, or a sell more, than this */
-    uint8_t state;               /* tl_trading_state */
+    uint32_t trailing[TRIGGERS]; /* list of trailing stops, in the order in which they began to wait */
+    uint32_t trailing_last[TRIGGERS];
+    int64_t slack[TRIGGERS][2]; /* no trailing stop moves before a buy sees less, or a sell more, than this */
+    uint8_t state;              /* tl_trading_state */
     uint8_t reserved[7];
 } engine_market;
 

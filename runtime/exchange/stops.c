@@ -90,11 +90,14 @@ void tl_engine_await(tl_engine *engine, engine_market *market, uint32_t at) {
     market->waiting[trigger]++;
     if (order->expire_ns != 0) tl_expiry_add(&engine->expiry, at, order->expire_ns, order->sequence);
     if (!trails) return;
-    uint32_t *head = &market->trailing[trigger];
-    order->previous = 0;
-    order->next = *head;
-    if (*head != 0) engine->orders[*head].previous = at;
-    *head = at;
+    uint32_t last = market->trailing_last[trigger];
+    order->previous = last;
+    order->next = 0;
+    if (last != 0)
+        engine->orders[last].next = at;
+    else
+        market->trailing[trigger] = at;
+    market->trailing_last[trigger] = at;
     note_slack(market, order, trigger);
 }
 
@@ -110,7 +113,10 @@ void tl_engine_unawait(tl_engine *engine, engine_market *market, uint32_t at) {
         engine->orders[order->previous].next = order->next;
     else
         market->trailing[trigger] = order->next;
-    if (order->next != 0) engine->orders[order->next].previous = order->previous;
+    if (order->next != 0)
+        engine->orders[order->next].previous = order->previous;
+    else
+        market->trailing_last[trigger] = order->previous;
 }
 
 /* Moves the trailing stops of a side that `price` is better for than all they have seen. */
