@@ -24,11 +24,12 @@ HDR  := $(sort $(wildcard runtime/*/*.h))
 LIB  := $(BUILD)/libtidelock.so
 BIN  := $(BUILD)/tidelock
 CDEF := $(BUILD)/generated/tidelock/cdef.lua
+PAGE := $(BUILD)/generated/tidelock/report_page.lua
 
 .PHONY: all run test lint format bench bench-build soak fuzz install clean help deps deps-test deps-bench deps-run unit
 .DELETE_ON_ERROR:
 
-all: $(BIN) ## build build/tidelock (the default)
+all: $(BIN) $(PAGE) ## build build/tidelock (the default)
 
 include tests/rules.mk bench/rules.mk
 
@@ -55,6 +56,11 @@ $(CDEF): $(HDR) Makefile
 	@mkdir -p $(@D)
 	$(call say,CDEF,$@)
 	$(Q){ echo 'return [==['; for h in $(HDR:runtime/%=%); do echo "#include \"$$h\""; done | $(CC) -E -P -DTL_CDEF $(CPPFLAGS) -; echo ']==]'; } >$@
+
+# What the HTML report is made of, with the chart library from npm.
+$(PAGE): $(wildcard lua/tidelock/report/web/*)
+	$(call say,PAGE,$@)
+	$(Q)sh lua/tidelock/report/web/bundle $(BUILD)/web $@
 
 -include $(OBJ:.o=.d) $(BUILD)/obj/main.d
 
