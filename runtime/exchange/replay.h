@@ -1,0 +1,38 @@
+/* Replay of a NASDAQ TotalView-ITCH 5.0 day, order by order, in the venue's books with own orders among history's.
+ *
+ * Only instruments that somebody asked for have a book; messages of others are counted and passed over. docs/FILLS.md states every rule by which
+ * own orders trade. Internal to the simulator; single owner; no allocation in the steady state.
+ */
+#ifndef TL_EXCHANGE_REPLAY_H
+#define TL_EXCHANGE_REPLAY_H
+
+#include "exchange/venue.h"
+#include "market/itch.h"
+
+typedef struct tl_replay tl_replay;
+
+/* Opens a file whose day begins at `midnight_ns`; the instruments that its head names join the venue's table. `number` (from 1, below 64) tells
+ * the replays of a venue apart. */
+tl_status tl_replay_open(tl_venue *venue, const char *path, int64_t midnight_ns, uint32_t number, tl_replay **out);
+void tl_replay_close(tl_replay *replay);
+
+/* Exchange time of the next message that matters, never before an earlier one; INT64_MAX at the end. */
+int64_t tl_replay_next_ns(tl_replay *replay);
+
+/* Plays that message. */
+void tl_replay_step(tl_replay *replay);
+
+/* What is wanted changed: the instruments to be played are looked up anew. An instrument that becomes wanted in mid-file gets the book that it would
+ * have by now (the file is read again up to here). */
+void tl_replay_wants_changed(tl_replay *replay);
+void tl_replay_catch_up(tl_replay *replay, uint32_t instrument);
+
+/* Messages read, problems by kind, broken trades seen, bytes of the file. */
+uint64_t tl_replay_messages(const tl_replay *replay);
+void tl_replay_problems(const tl_replay *replay, tl_itch_problem_counts *counts);
+uint64_t tl_replay_broken_trades(const tl_replay *replay);
+uint64_t tl_replay_consumed(const tl_replay *replay);
+uint64_t tl_replay_size(const tl_replay *replay);
+const char *tl_replay_path(const tl_replay *replay);
+
+#endif
