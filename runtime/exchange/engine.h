@@ -118,6 +118,10 @@ bool tl_engine_queue(const tl_engine *engine, uint64_t id, int64_t *ahead, int64
 /* The signed position of an owner in an instrument: the sum of its fills. */
 int64_t tl_engine_position(const tl_engine *engine, uint32_t owner, uint32_t instrument);
 
+/* An owner traded outside of the engine (an auction, a fill model): its position changes by `quantity` (signed). Reduce-only orders
+ * follow. */
+void tl_engine_adjust(tl_engine *engine, uint32_t owner, uint32_t instrument, int64_t quantity);
+
 /* The books that the engine matches over. */
 tl_books *tl_engine_books(tl_engine *engine);
 

@@ -141,6 +141,14 @@ static enum match_end match(tl_engine *engine, engine_market *market, engine_ord
     return MATCH_DONE;
 }
 
+void tl_engine_adjust(tl_engine *engine, uint32_t owner, uint32_t instrument, int64_t quantity) {
+    uint32_t holding = tl_holdings_of(&engine->holdings, owner, instrument);
+    if (holding == 0) return;
+    int64_t *held = &engine->holdings.all[holding].quantity;
+    if (__builtin_add_overflow(*held, quantity, held)) *held = quantity > 0 ? INT64_MAX : -INT64_MAX;
+    if (engine->holdings.all[holding].reducers != 0) trim_reducers(engine, &engine->markets[instrument], holding);
+}
+
 /* What a taker can count on from one resting order; *own is set when self-trade prevention stands between them. */
 static int64_t takeable(const tl_engine *engine, const engine_order *taker, const tl_book_order *resting, bool *own) {
     *own = false;

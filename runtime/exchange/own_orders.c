@@ -130,3 +130,22 @@ tl_own_order *tl_own_orders_at(tl_own_orders *orders, uint32_t handle) {
 uint32_t tl_own_orders_open(const tl_own_orders *orders) {
     return orders->open;
 }
+
+void tl_own_order_from(tl_own_order *order, const tl_command *command, int64_t now_ns) {
+    order->quantity = command->quantity;
+    order->price = command->price;
+    order->stop_price = command->stop_price;
+    order->offset = command->offset;
+    order->display = command->display;
+    order->expire_ns = command->time_in_force == TL_TIF_GTD ? command->expire_ns : 0;
+    order->rest_price = TL_ABSENT;
+    order->told_ahead = order->told_total = TL_ABSENT;
+    order->arrived_ns = now_ns;
+    order->ahead = TL_ABSENT;
+    order->instrument = command->instrument;
+    order->owner = command->strategy + 1;
+    order->flags = command->flags;
+    order->side = command->side;
+    order->type = command->type;
+    order->time_in_force = command->time_in_force;
+}

@@ -17,32 +17,32 @@ typedef enum tl_own_stage {
 } tl_own_stage;
 
 typedef struct tl_own_order {
-    uint64_t id;            /* the strategy's order id */
-    int64_t quantity;       /* total, mantissa */
-    int64_t filled;         /* mantissa */
-    int64_t price;          /* limit, mantissa; TL_ABSENT for none */
-    int64_t stop_price;     /* mantissa; TL_ABSENT for none; a trailing stop's moves */
-    int64_t offset;         /* trailing: see tl_command */
-    int64_t display;        /* iceberg: see tl_command */
-    int64_t expire_ns;      /* 0 = none */
-    int64_t rest_price;     /* where it stands in the engine's book; TL_ABSENT when it does not */
-    int64_t rest_quantity;  /* what it shows there */
-    int64_t told_ahead;     /* its place in the queue as last told; TL_ABSENT before */
-    int64_t told_total;     /* the level's quantity as last told */
-    int64_t arrived_ns;     /* exchange time at which it came, or was last replaced */
-    int64_t ahead;          /* fill models: quantity in front of it at its price; TL_ABSENT when not known yet */
-    int64_t shown_left;     /* fill models, iceberg: rest of the displayed part */
-    uint32_t instrument;    /* */
-    uint32_t owner;         /* strategy + 1 */
-    uint32_t flags;         /* TL_FLAG_* */
-    uint32_t next;          /* handle of the one that came after it in its instrument */
-    uint32_t previous;      /* and before it */
-    uint8_t side;           /* TL_SIDE_* */
-    uint8_t type;           /* tl_order_type */
-    uint8_t time_in_force;  /* tl_time_in_force */
-    uint8_t stage;          /* tl_own_stage */
-    uint8_t changed;        /* scratch of the venue: in its list of changed orders */
-    uint8_t closed;         /* scratch of the venue: ended in this operation */
+    uint64_t id;           /* the strategy's order id */
+    int64_t quantity;      /* total, mantissa */
+    int64_t filled;        /* mantissa */
+    int64_t price;         /* limit, mantissa; TL_ABSENT for none */
+    int64_t stop_price;    /* mantissa; TL_ABSENT for none; a trailing stop's moves */
+    int64_t offset;        /* trailing: see tl_command */
+    int64_t display;       /* iceberg: see tl_command */
+    int64_t expire_ns;     /* 0 = none */
+    int64_t rest_price;    /* where it stands in the engine's book; TL_ABSENT when it does not */
+    int64_t rest_quantity; /* what it shows there */
+    int64_t told_ahead;    /* its place in the queue as last told; TL_ABSENT before */
+    int64_t told_total;    /* the level's quantity as last told */
+    int64_t arrived_ns;    /* exchange time at which it came, or was last replaced */
+    int64_t ahead;         /* fill models: quantity in front of it at its price; TL_ABSENT when not known yet */
+    int64_t shown_left;    /* fill models, iceberg: rest of the displayed part */
+    uint32_t instrument;   /* */
+    uint32_t owner;        /* strategy + 1 */
+    uint32_t flags;        /* TL_FLAG_* */
+    uint32_t next;         /* handle of the one that came after it in its instrument */
+    uint32_t previous;     /* and before it */
+    uint8_t side;          /* TL_SIDE_* */
+    uint8_t type;          /* tl_order_type */
+    uint8_t time_in_force; /* tl_time_in_force */
+    uint8_t stage;         /* tl_own_stage */
+    uint8_t changed;       /* scratch of the venue: in its list of changed orders */
+    uint8_t closed;        /* scratch of the venue: ended in this operation */
 } tl_own_order;
 
 /* First and last open order of an instrument. */
@@ -66,6 +66,9 @@ uint32_t tl_own_orders_find(const tl_own_orders *orders, uint64_t id);
 
 /* The order of a handle; does not move. */
 tl_own_order *tl_own_orders_at(tl_own_orders *orders, uint32_t handle);
+
+/* Fills in what a command for a new order says. */
+void tl_own_order_from(tl_own_order *order, const tl_command *command, int64_t now_ns);
 
 uint32_t tl_own_orders_open(const tl_own_orders *orders);
 

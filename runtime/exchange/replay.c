@@ -4,24 +4,28 @@
 #include <string.h>
 
 #include "exchange/auction.h"
+#include "exchange/simulator.h"
 
 enum {
     BATCH = 512,
     LOCATES = 65536,
-    AHEAD = 16,                  /* messages between a prefetch and its use */
-    HEAD_MESSAGES = 1000000,     /* searched for symbols when no directory stands at the head */
+    AHEAD = 16,              /* messages between a prefetch and its use */
+    HEAD_MESSAGES = 1000000, /* searched for symbols when no directory stands at the head */
     NOT_LOOKED_UP = 0,
     NOT_WANTED = 1,
     WANTED = 2
 };
 
+/* Above are the days' tags and the mark of own orders. */
+#define REFERENCE_LIMIT ((uint64_t)1 << 56)
+
 /* How a letter is treated. */
 enum { PASS_OVER = 0, OF_INSTRUMENT = 1, OF_ALL = 2 };
 
 static const uint8_t treatment[256] = {
-    ['A'] = OF_INSTRUMENT, ['F'] = OF_INSTRUMENT, ['E'] = OF_INSTRUMENT, ['C'] = OF_INSTRUMENT, ['X'] = OF_INSTRUMENT,
-    ['D'] = OF_INSTRUMENT, ['U'] = OF_INSTRUMENT, ['P'] = OF_INSTRUMENT, ['Q'] = OF_INSTRUMENT, ['H'] = OF_INSTRUMENT,
-    ['h'] = OF_INSTRUMENT, ['S'] = OF_ALL,
+    ['A'] = OF_INSTRUMENT, ['F'] = OF_INSTRUMENT, ['E'] = OF_INSTRUMENT, ['C'] = OF_INSTRUMENT,
+    ['X'] = OF_INSTRUMENT, ['D'] = OF_INSTRUMENT, ['U'] = OF_INSTRUMENT, ['P'] = OF_INSTRUMENT,
+    ['Q'] = OF_INSTRUMENT, ['H'] = OF_INSTRUMENT, ['h'] = OF_INSTRUMENT, ['S'] = OF_ALL,
 };
 
 struct tl_replay {
@@ -36,7 +40,7 @@ struct tl_replay {
     uint64_t broken_trades;
     uint64_t played_ordinal; /* of the last message that was passed, wanted or not */
     tl_itch_problem_counts problems;
-    uint32_t count;          /* of batch */
+    uint32_t count; /* of batch */
     uint32_t relevant_count;
     uint32_t at; /* in relevant */
     uint32_t number;
@@ -62,7 +66,11 @@ static tl_status find_instruments(tl_venue *v, const char *path) {
     for (uint64_t seen = 0; searching && seen < HEAD_MESSAGES;) {
         unsigned count = tl_itch_read(reader, batch, BATCH);
         for (unsigned i = 0; i < count && searching; i++) {
-            tl_itch_instrument(directory, &batch[i]);
+            uint32_t instrument = tl_itch_instrument(directory, &batch[i]);
+            if (instrument != (uint32_t)TL_NO_INSTRUMENT) {
+                tl_venue_ensure(v);
+                v->of[instrument].model = TL_FILL_ORDERS;
+            }
             directory_seen |= batch[i].type == TL_ITCH_STOCK_DIRECTORY;
             searching = !(directory_seen && (batch[i].type == TL_ITCH_ADD || batch[i].type == TL_ITCH_ADD_ATTRIBUTED));
         }
@@ -121,10 +129,8 @@ static inline bool tells_levels(const tl_venue *v, uint32_t instrument) {
     return !v->quiet && (v->of[instrument].want & (TL_WANT_LEVELS | TL_WANT_QUEUE)) != 0;
 }
 
-static void tell_flow(tl_venue *v, uint32_t instrument, const tl_itch_message *m, uint64_t reference, int64_t price, int64_t size,
-                      int side, int op) {
+static void tell_flow(tl_venue *v, uint32_t instrument, uint64_t reference, int64_t price, int64_t size, int side, int op) {
     if (v->quiet || !(v->of[instrument].want & TL_WANT_FLOW)) return;
-    (void)m;
     tl_event *event = tl_venue_event(v, TL_EVENT_ORDER_FLOW, instrument);
     event->w[0] = (int64_t)reference;
     event->w[1] = price;
@@ -152,7 +158,8 @@ static inline void touch_level(tl_venue *v, uint32_t index, int side, int64_t pr
 }
 
 /* History's order comes (new, or by a replace). `missing` of it is what own orders took before. */
-static void bring(tl_replay *r, const tl_itch_message *m, uint32_t instrument, uint64_t reference, int side, int64_t missing) {
+static void bring(tl_replay *r, const tl_itch_message *m, uint32_t instrument, uint64_t reference, int side,
+                  int64_t missing) {
     tl_venue *v = r->venue;
     const tl_venue_instrument *of = &v->of[instrument];
     if (missing > m->shares) missing = m->shares;
@@ -171,18 +178,15 @@ static void bring(tl_replay *r, const tl_itch_message *m, uint32_t instrument, u
 }
 
 static void add(tl_replay *r, const tl_itch_message *m, uint32_t instrument) {
-    if (TL_UNLIKELY(m->reference >= (uint64_t)1 << 56)) {
-        problem(r, m, TL_ITCH_PROBLEM_BAD_FIELD);
-        return;
-    }
     bring(r, m, instrument, m->reference | r->tag, m->side, 0);
     tl_venue_flush(r->venue, instrument);
-    tell_flow(r->venue, instrument, m, m->reference, m->price, m->shares, m->side, TL_FLOW_ADD);
+    tell_flow(r->venue, instrument, m->reference, m->price, m->shares, m->side, TL_FLOW_ADD);
 }
 
 /* Takes `quantity` off history's order; what is not there any more because own orders took it is settled. False when more is taken off than
  * there ever was. */
-static bool reduce(tl_venue *v, uint32_t instrument, uint64_t reference, tl_book_handle handle, int64_t quantity, int64_t *settled) {
+static bool reduce(tl_venue *v, uint32_t instrument, uint64_t reference, tl_book_handle handle, int64_t quantity,
+                   int64_t *settled) {
     int64_t reduced = 0;
     *settled = 0;
     if (handle != TL_BOOK_NIL) {
@@ -285,7 +289,7 @@ static void execute(tl_replay *r, const tl_itch_message *m, uint32_t instrument)
     if (TL_UNLIKELY(!whole)) problem(r, m, TL_ITCH_PROBLEM_OVER_EXECUTED);
     if (printed) saw_trade(v, instrument, price);
     tl_venue_flush(v, instrument);
-    tell_flow(v, instrument, m, m->reference, price, m->shares, side, TL_FLOW_EXECUTE);
+    tell_flow(v, instrument, m->reference, price, m->shares, side, TL_FLOW_EXECUTE);
 }
 
 /* X and D: what is cancelled leaves the book; what own orders had taken of it is settled (X) or forgotten (D). */
@@ -318,7 +322,7 @@ static void cancel(tl_replay *r, const tl_itch_message *m, uint32_t instrument) 
         return;
     }
     tl_venue_flush(v, instrument);
-    tell_flow(v, instrument, m, m->reference, price, all ? open : m->shares, side, all ? TL_FLOW_DELETE : TL_FLOW_REDUCE);
+    tell_flow(v, instrument, m->reference, price, all ? open : m->shares, side, all ? TL_FLOW_DELETE : TL_FLOW_REDUCE);
 }
 
 /* U: the new order comes with what history says less what own orders had taken of the old one: that stays taken. */
@@ -345,13 +349,13 @@ static void replace(tl_replay *r, const tl_itch_message *m, uint32_t instrument)
         if (tells_levels(v, instrument)) touch_level(v, index, side, price, gone);
     }
     if (taken != NULL) tl_taken_settle(&v->taken, taken, missing);
-    if (TL_UNLIKELY(m->new_reference >= (uint64_t)1 << 56 || m->shares == 0))
+    if (TL_UNLIKELY(m->new_reference >= REFERENCE_LIMIT || m->shares == 0))
         problem(r, m, TL_ITCH_PROBLEM_BAD_FIELD);
     else
         bring(r, m, instrument, m->new_reference | r->tag, side, missing);
     tl_venue_flush(v, instrument);
-    tell_flow(v, instrument, m, m->reference, price, open, side, TL_FLOW_REPLACE);
-    tell_flow(v, instrument, m, m->new_reference, m->price, m->shares, side, TL_FLOW_ADD);
+    tell_flow(v, instrument, m->reference, price, open, side, TL_FLOW_REPLACE);
+    tell_flow(v, instrument, m->new_reference, m->price, m->shares, side, TL_FLOW_ADD);
 }
 
 /* The aggressor of a trade with an order that was not displayed, by where it stands to the quote where the message does not tell. */
@@ -369,7 +373,8 @@ static void hidden_trade(tl_replay *r, const tl_itch_message *m, uint32_t instru
     tl_venue *v = r->venue;
     tl_venue_trade(v, instrument, m->price, m->shares, m->match, aggressor_of_hidden(r, m, instrument), TL_TRADE_HIDDEN);
     if (TL_UNLIKELY(v->of[instrument].busy && tl_state_matches(v->of[instrument].state))) {
-        int64_t left = tl_venue_hit(v, TL_HIT_HISTORY, instrument, TL_SIDE_SELL, m->price + 1, m->shares, TL_BOOK_NIL, m->match);
+        int64_t left =
+            tl_venue_hit(v, TL_HIT_HISTORY, instrument, TL_SIDE_SELL, m->price + 1, m->shares, TL_BOOK_NIL, m->match);
         tl_venue_hit(v, TL_HIT_HISTORY, instrument, TL_SIDE_BUY, m->price - 1, left, TL_BOOK_NIL, m->match);
         saw_trade(v, instrument, m->price);
         tl_venue_flush(v, instrument);
@@ -453,19 +458,38 @@ static void play(tl_replay *r, const tl_itch_message *m, uint32_t instrument) {
         return;
     }
     if (TL_UNLIKELY(v->of[instrument].source != r->number)) begin_day(r, instrument);
+    if (TL_UNLIKELY(m->reference >= REFERENCE_LIMIT && m->type != TL_ITCH_TRADE)) {
+        problem(r, m, TL_ITCH_PROBLEM_BAD_FIELD);
+        return;
+    }
     switch (m->type) {
     case TL_ITCH_ADD:
-    case TL_ITCH_ADD_ATTRIBUTED: add(r, m, instrument); break;
+    case TL_ITCH_ADD_ATTRIBUTED:
+        add(r, m, instrument);
+        break;
     case TL_ITCH_EXECUTED:
-    case TL_ITCH_EXECUTED_AT_PRICE: execute(r, m, instrument); break;
+    case TL_ITCH_EXECUTED_AT_PRICE:
+        execute(r, m, instrument);
+        break;
     case TL_ITCH_CANCEL:
-    case TL_ITCH_DELETE: cancel(r, m, instrument); break;
-    case TL_ITCH_REPLACE: replace(r, m, instrument); break;
-    case TL_ITCH_TRADE: hidden_trade(r, m, instrument); break;
-    case TL_ITCH_CROSS: cross(r, m, instrument); break;
+    case TL_ITCH_DELETE:
+        cancel(r, m, instrument);
+        break;
+    case TL_ITCH_REPLACE:
+        replace(r, m, instrument);
+        break;
+    case TL_ITCH_TRADE:
+        hidden_trade(r, m, instrument);
+        break;
+    case TL_ITCH_CROSS:
+        cross(r, m, instrument);
+        break;
     case TL_ITCH_TRADING_ACTION:
-    case TL_ITCH_OPERATIONAL_HALT: trading_action(r, m, instrument); break;
-    default: break;
+    case TL_ITCH_OPERATIONAL_HALT:
+        trading_action(r, m, instrument);
+        break;
+    default:
+        break;
     }
     tl_venue_flush_queues(v, instrument);
 }

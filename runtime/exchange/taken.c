@@ -81,8 +81,12 @@ int64_t tl_taken_settle(tl_taken *taken, tl_taken_entry *entry, int64_t quantity
     return all;
 }
 
-void tl_taken_clear(tl_taken *taken) {
-    if (taken->count == 0) return;
-    memset(taken->slots, 0, ((size_t)taken->mask + 1) * sizeof *taken->slots);
-    taken->count = 0;
+void tl_taken_forget(tl_taken *taken, uint32_t instrument) {
+    for (uint32_t i = 0; i <= taken->mask && taken->count > 0;) {
+        tl_taken_entry *entry = &taken->slots[i];
+        if (entry->quantity != 0 && entry->instrument == instrument)
+            forget(taken, entry); /* may move another one here: looked at again */
+        else
+            i++;
+    }
 }

@@ -10,7 +10,7 @@
 #include "base/status.h"
 
 typedef struct tl_taken_entry {
-    uint64_t reference; /* of history's order *//
+    uint64_t reference; /* of history's order */
     int64_t quantity;   /* taken and not accounted for by history yet, > 0 */
     int64_t price;      /* where it stood */
     uint32_t instrument;
@@ -35,7 +35,7 @@ void tl_taken_add(tl_taken *taken, uint64_t reference, int64_t quantity, uint32_
 /* Takes `quantity` off an entry and forgets it at 0; returns how much was really taken off. */
 int64_t tl_taken_settle(tl_taken *taken, tl_taken_entry *entry, int64_t quantity);
 
-/* Forgets everything (a new day). */
-void tl_taken_clear(tl_taken *taken);
+/* Forgets everything of an instrument (a new day). */
+void tl_taken_forget(tl_taken *taken, uint32_t instrument);
 
 #endif

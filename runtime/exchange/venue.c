@@ -4,7 +4,7 @@
 
 #include "exchange/simulator.h"
 
-enum { MAX_INSTRUMENTS = 1 << 20, MAX_SLOTS = 1 << 25, MAX_REPORTS = 1 << 22, MAX_TOUCHED = 1 << 20, MAX_CHANGED = 1 << 22 };
+enum { MAX_INSTRUMENTS = 1 << 20, MAX_SLOTS = 1 << 25, MAX_REPORTS = 1 << 22, MAX_CHANGED = 1 << 22 };
 
 /* One beyond the end of the outputs: written when there is no room, never read. */
 enum { SPARE = 1 };
@@ -20,7 +20,8 @@ tl_status tl_venue_init(tl_venue *v, tl_instruments *instruments, int self_trade
     v->engine = tl_engine_create(instruments, (tl_self_trade_policy)self_trade);
     v->own = tl_own_orders_create();
     const size_t bytes[] = {(size_t)MAX_INSTRUMENTS * sizeof *v->of, (size_t)(MAX_SLOTS + 2 * SPARE) * sizeof *v->events,
-                            (size_t)(MAX_REPORTS + SPARE) * sizeof *v->reports, (size_t)(MAX_TOUCHED + SPARE) * sizeof *v->touched,
+                            (size_t)(MAX_REPORTS + SPARE) * sizeof *v->reports,
+                            (size_t)(TL_VENUE_TOUCHED + SPARE) * sizeof *v->touched,
                             (size_t)MAX_CHANGED * sizeof *v->changed};
     for (int i = 0; status == TL_OK && i < 5; i++)
         status = tl_vmem_reserve(&v->memory[i], bytes[i]);
@@ -69,7 +70,8 @@ tl_event *tl_venue_event(tl_venue *v, int kind, uint32_t instrument) {
     return event;
 }
 
-void tl_venue_trade(tl_venue *v, uint32_t instrument, int64_t price, int64_t quantity, uint64_t id, int aggressor, int kind) {
+void tl_venue_trade(tl_venue *v, uint32_t instrument, int64_t price, int64_t quantity, uint64_t id, int aggressor,
+                    int kind) {
     v->of[instrument].last_price = price;
     if (v->quiet || !(v->of[instrument].want & TL_WANT_TRADES)) return;
     tl_event *event = tl_venue_event(v, TL_EVENT_TRADE, instrument);
@@ -120,6 +122,28 @@ tl_report *tl_venue_refuse(tl_venue *v, const tl_command *command, int kind, int
     return report;
 }
 
+bool tl_venue_fill(tl_venue *v, uint32_t handle, int64_t price, int64_t quantity, int liquidity) {
+    tl_own_order *order = tl_own_orders_at(v->own, handle);
+    order->filled += quantity;
+    tl_report *report = tl_venue_report(v, order, TL_REPORT_FILL, TL_REASON_NONE);
+    report->execution_id = ++v->executions;
+    report->price = price;
+    report->quantity = quantity;
+    report->liquidity = (uint8_t)liquidity;
+    tl_engine_adjust(v->engine, order->owner, order->instrument, order->side == TL_SIDE_BUY ? quantity : -quantity);
+    uint32_t instrument = order->instrument;
+    bool closed = order->filled >= order->quantity;
+    if (closed) tl_own_orders_remove(v->own, &v->of[instrument].own, handle);
+    tl_venue_absorb(v, instrument); /* reduce-only orders of the engine that this left nothing to reduce */
+    return closed;
+}
+
+void tl_venue_end(tl_venue *v, uint32_t handle, int kind, int reason) {
+    const tl_own_order *order = tl_own_orders_at(v->own, handle);
+    tl_venue_report(v, order, kind, reason);
+    tl_own_orders_remove(v->own, &v->of[order->instrument].own, handle);
+}
+
 /* ---- what the engine did ---- */
 
 static inline bool wants_levels(const tl_venue *v, uint32_t instrument) {
@@ -127,7 +151,7 @@ static inline bool wants_levels(const tl_venue *v, uint32_t instrument) {
 }
 
 static void touch_price(tl_venue *v, uint32_t instrument, int side, int64_t price) {
-    if (!wants_levels(v, instrument) || v->touched_count >= MAX_TOUCHED) return;
+    if (!wants_levels(v, instrument)) return;
     uint32_t index = tl_books_level_find(v->books, instrument, side, price);
     const tl_book_level *level = index != TL_BOOK_NIL ? tl_books_level(v->books, index) : NULL;
     tl_venue_touch_level(v, side, price, level != NULL ? level->quantity : 0, level != NULL ? level->count : 0);
@@ -169,7 +193,11 @@ static void absorb_one(tl_venue *v, const tl_engine_event *e) {
         v->changed[v->changed_count++] = handle;
     }
     switch (e->kind) {
-    case TL_REPORT_FILL: absorb_fill(v, order, e); return;
+    case TL_REPORT_FILL:
+        absorb_fill(v, order, e);
+        return;
+    case TL_REPORT_ACCEPTED:
+    case TL_REPORT_TRIGGERED:
     case TL_REPORT_REPLACED:
     case TL_REPORT_RESTATED:
         order->price = e->price;
@@ -177,8 +205,11 @@ static void absorb_one(tl_venue *v, const tl_engine_event *e) {
         break;
     case TL_REPORT_CANCELED:
     case TL_REPORT_EXPIRED:
-    case TL_REPORT_REJECTED: order->closed = 1; break;
-    default: break;
+    case TL_REPORT_REJECTED:
+        order->closed = 1;
+        break;
+    default:
+        break;
     }
     tl_venue_report(v, order, e->kind, e->reason)->queue_ahead = e->ahead;
 }
@@ -274,8 +305,8 @@ static void tell_quote(tl_venue *v, uint32_t instrument) {
 }
 
 static inline bool same_top(const tl_book_top *a, const tl_book_top *b) {
-    return ((a->bid_price ^ b->bid_price) | (a->ask_price ^ b->ask_price) | (a->bid_size ^ b->bid_size) | (a->ask_size ^ b->ask_size)) ==
-           0;
+    return ((a->bid_price ^ b->bid_price) | (a->ask_price ^ b->ask_price) | (a->bid_size ^ b->bid_size) |
+            (a->ask_size ^ b->ask_size)) == 0;
 }
 
 void tl_venue_flush(tl_venue *v, uint32_t instrument) {

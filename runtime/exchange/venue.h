@@ -41,8 +41,13 @@ typedef struct tl_venue_instrument {
     uint8_t action;     /* tl_trading_state by a trading action or halt, TL_STATE_UNKNOWN when none */
     uint8_t state;      /* tl_trading_state that follows, as told */
     uint8_t busy;       /* own orders rest in the engine's book or stops wait there */
-    uint8_t reserved[3];
+    uint8_t source;     /* the replay that played it last, 0 before any */
+    uint8_t followed;   /* own orders were sent: its book is kept though nobody asked for events */
+    uint8_t reserved;
 } tl_venue_instrument;
+
+/* Levels that one message may change and be told of. */
+enum { TL_VENUE_TOUCHED = 1 << 20 };
 
 /* A level that one message changed. */
 typedef struct tl_venue_touch {
@@ -66,13 +71,13 @@ typedef struct tl_venue {
     uint32_t report_count;
     uint32_t touched_count;
     uint32_t changed_count;
-    uint32_t prepared;       /* instruments whose record is initialised */
-    int hit;                 /* tl_hit_kind */
-    int64_t cross_price;     /* of a TL_HIT_CROSS */
-    int64_t now_ns;          /* exchange time */
-    uint64_t executions;     /* given out so far: the last execution id */
-    uint64_t dropped;        /* outputs for which there was no room */
-    bool quiet;              /* books are built, nothing comes out */
+    uint32_t prepared;   /* instruments whose record is initialised */
+    int hit;             /* tl_hit_kind */
+    int64_t cross_price; /* of a TL_HIT_CROSS */
+    int64_t now_ns;      /* exchange time */
+    uint64_t executions; /* given out so far: the last execution id */
+    uint64_t dropped;    /* outputs for which there was no room */
+    bool quiet;          /* books are built, nothing comes out */
     tl_taken taken;
     tl_random random;
     tl_vmem memory[5];
@@ -88,13 +93,20 @@ void tl_venue_ensure(tl_venue *venue);
 tl_event *tl_venue_event(tl_venue *venue, int kind, uint32_t instrument);
 
 /* A trade: printed when wanted, remembered as the last price. */
-void tl_venue_trade(tl_venue *venue, uint32_t instrument, int64_t price, int64_t quantity, uint64_t id, int aggressor, int kind);
+void tl_venue_trade(tl_venue *venue, uint32_t instrument, int64_t price, int64_t quantity, uint64_t id, int aggressor,
+                    int kind);
 
 /* A report of an own order with what is common filled in. */
 tl_report *tl_venue_report(tl_venue *venue, const tl_own_order *order, int kind, int reason);
 
 /* A report for a command that belongs to no open order. */
 tl_report *tl_venue_refuse(tl_venue *venue, const tl_command *command, int kind, int reason);
+
+/* An order that the engine does not have trades, and ends when that fills it (true: the handle is dead). */
+bool tl_venue_fill(tl_venue *venue, uint32_t handle, int64_t price, int64_t quantity, int liquidity);
+
+/* An order that the engine does not have ends: a report of `kind` and the handle is dead. */
+void tl_venue_end(tl_venue *venue, uint32_t handle, int kind, int reason);
 
 /* The engine's events become reports, trades, taken quantities and touched levels. To be called after each engine call that may have made
  * any. */
@@ -128,7 +140,7 @@ static inline void tl_venue_touch_level(tl_venue *venue, int side, int64_t price
     tl_venue_touch *touch = venue->touched, *end = touch + venue->touched_count;
     for (; touch < end; touch++)
         if (touch->price == price && touch->side == (uint32_t)side) break;
-    if (touch == end) venue->touched_count++;
+    if (touch == end && venue->touched_count++ == TL_VENUE_TOUCHED) venue->touched_count--;
     *touch = (tl_venue_touch){.price = price, .quantity = quantity, .count = count, .side = (uint32_t)side};
 }
 
