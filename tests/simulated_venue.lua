@@ -73,7 +73,7 @@ function History:action(ts, state, reason)
 end
 function History:broken(ts) return self:message("B", ts, big_endian(1, 8)) end
 
---- Writes the file and returns its path; the caller removes it (M.run does).
+--- Writes the file and returns its path; the caller removes it.
 function History:file()
   local path = os.tmpname()
   local file = assert(io.open(path, "wb"))
@@ -112,7 +112,11 @@ function M.run(options)
   assert(self.calendars ~= nil, ffi.string(C.tl_error_text()))
   self.instruments = ffi.gc(C.tl_instruments_create(), C.tl_instruments_destroy)
   local config = ffi.new("tl_simulator_config", options.config or {})
-  self.simulator = ffi.gc(C.tl_simulator_create(self.instruments, self.calendars, config), C.tl_simulator_destroy)
+  local paths = self.paths -- a file may be read again while it is played
+  self.simulator = ffi.gc(C.tl_simulator_create(self.instruments, self.calendars, config), function(simulator)
+    C.tl_simulator_destroy(simulator)
+    for _, path in ipairs(paths) do os.remove(path) end
+  end)
   local histories = options.history and (options.history.frames and { options.history } or options.history) or {}
   for i, history in ipairs(histories) do
     local path = history:file()
@@ -120,7 +124,6 @@ function M.run(options)
     native.check(tonumber(C.tl_simulator_add_itch(self.simulator, path, history.date or DATE + i - 1)))
   end
   for _, csv in ipairs(options.csv or {}) do self:add_csv(csv) end
-  for _, path in ipairs(self.paths) do os.remove(path) end
   self.midnight = C.tl_calendars_instant(self.calendars, C.TL_CALENDAR_XNAS, DATE, 0)
   if options.from or options.to then
     C.tl_simulator_set_span(self.simulator, options.from and self.midnight + options.from or 0, options.to and self.midnight + options.to or 0)

@@ -23,9 +23,9 @@ enum {
 enum { PASS_OVER = 0, OF_INSTRUMENT = 1, OF_ALL = 2 };
 
 static const uint8_t treatment[256] = {
-    ['A'] = OF_INSTRUMENT, ['F'] = OF_INSTRUMENT, ['E'] = OF_INSTRUMENT, ['C'] = OF_INSTRUMENT,
-    ['X'] = OF_INSTRUMENT, ['D'] = OF_INSTRUMENT, ['U'] = OF_INSTRUMENT, ['P'] = OF_INSTRUMENT,
-    ['Q'] = OF_INSTRUMENT, ['H'] = OF_INSTRUMENT, ['h'] = OF_INSTRUMENT, ['S'] = OF_ALL,
+    ['A'] = OF_INSTRUMENT, ['F'] = OF_INSTRUMENT, ['E'] = OF_INSTRUMENT, ['C'] = OF_INSTRUMENT, ['X'] = OF_INSTRUMENT,
+    ['D'] = OF_INSTRUMENT, ['U'] = OF_INSTRUMENT, ['P'] = OF_INSTRUMENT, ['Q'] = OF_INSTRUMENT, ['H'] = OF_INSTRUMENT,
+    ['h'] = OF_INSTRUMENT, ['R'] = OF_INSTRUMENT, ['S'] = OF_ALL,
 };
 
 struct tl_replay {
@@ -38,7 +38,7 @@ struct tl_replay {
     uint64_t tag; /* set into references so that days do not meet */
     uint64_t messages;
     uint64_t broken_trades;
-    uint64_t played_ordinal; /* of the last message that was passed, wanted or not */
+    uint64_t played_ordinal; /* of the last message that was played */
     tl_itch_problem_counts problems;
     uint32_t count; /* of batch */
     uint32_t relevant_count;
@@ -46,7 +46,7 @@ struct tl_replay {
     uint32_t number;
     bool ended;
     bool aggressor_unknown; /* hidden trades always say B (files from 2014-07-14 on) */
-    bool said_phase;        /* a system event was seen */
+    int phase;              /* tl_trading_state of the market by the last system event */
     uint8_t wanted[LOCATES];
     uint16_t relevant[BATCH]; /* places in batch */
     uint32_t instrument_of[BATCH];
@@ -404,6 +404,7 @@ static void end_of_day(tl_venue *v, uint32_t instrument) {
 static void system_event(tl_replay *r, const tl_itch_message *m) {
     tl_venue *v = r->venue;
     int phase = tl_itch_state(m);
+    if (phase >= 0) r->phase = phase;
     for (uint32_t i = 0; i < v->prepared; i++) {
         tl_venue_instrument *of = &v->of[i];
         if (of->source != r->number) continue;
@@ -446,9 +447,9 @@ static void begin_day(tl_replay *r, uint32_t instrument) {
         tl_taken_forget(&v->taken, instrument);
         tl_venue_flush(v, instrument);
         tl_venue_flush_queues(v, instrument);
-        tl_venue_set_state(v, instrument, TL_STATE_UNKNOWN, TL_STATE_UNKNOWN, "");
     }
     v->of[instrument].source = (uint8_t)r->number;
+    tl_venue_set_state(v, instrument, r->phase, TL_STATE_UNKNOWN, "");
 }
 
 static void play(tl_replay *r, const tl_itch_message *m, uint32_t instrument) {
@@ -523,7 +524,6 @@ static void select_relevant(tl_replay *r, uint32_t from) {
 
 static bool refill(tl_replay *r) {
     do {
-        if (r->count > 0) r->played_ordinal = r->batch[r->count - 1].ordinal;
         r->count = tl_itch_read(r->reader, r->batch, BATCH);
         if (r->count == 0) {
             r->ended = true;
@@ -551,51 +551,50 @@ void tl_replay_step(tl_replay *r) {
     if (r->at + AHEAD / 2 < r->relevant_count)
         tl_books_prefetch_order(r->venue->books, r->batch[r->relevant[r->at + AHEAD / 2]].reference | r->tag);
     uint32_t place = r->relevant[r->at++];
+    r->played_ordinal = r->batch[place].ordinal;
     play(r, &r->batch[place], r->instrument_of[place]);
 }
 
-void tl_replay_wants_changed(tl_replay *r) {
-    memset(r->wanted, NOT_LOOKED_UP, sizeof r->wanted);
-    uint32_t from = r->at < r->relevant_count ? r->relevant[r->at] : r->count;
-    uint64_t broken_trades = r->broken_trades;
-    select_relevant(r, from);
-    r->broken_trades = broken_trades;
+/* Plays for one instrument only what `batch` holds of the past; returns the place of the first message that is not of the past. */
+static uint32_t play_past(tl_replay *r, uint32_t instrument, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        const tl_itch_message *m = &r->batch[i];
+        if (m->ordinal > r->played_ordinal && r->midnight_ns + m->ts_ns >= r->venue->now_ns) return i;
+        r->broken_trades += m->type == TL_ITCH_BROKEN_TRADE;
+        if (m->type == TL_ITCH_SYSTEM_EVENT)
+            r->phase = tl_itch_state(m) >= 0 ? tl_itch_state(m) : r->phase;
+        else if (treatment[m->type] == OF_INSTRUMENT && tl_itch_instrument(r->directory, m) == instrument)
+            play(r, m, instrument);
+        if (m->type == TL_ITCH_SYSTEM_EVENT && r->venue->of[instrument].source == r->number)
+            tl_venue_set_state(r->venue, instrument, r->phase, -1, "");
+    }
+    return count;
 }
 
-void tl_replay_catch_up(tl_replay *r, uint32_t instrument) {
-    if (r->messages == 0) return;
-    uint64_t until = r->at < r->relevant_count ? r->batch[r->relevant[r->at]].ordinal - 1
-                     : r->count > 0            ? r->batch[r->count - 1].ordinal
-                                               : r->played_ordinal;
+tl_status tl_replay_follow(tl_replay *r, uint32_t instrument) {
+    memset(r->wanted, NOT_LOOKED_UP, sizeof r->wanted);
+    if (r->messages == 0) return TL_OK;
     tl_itch *reader;
-    tl_itch_message *batch = malloc(BATCH * sizeof *batch);
-    if (batch == NULL || tl_itch_open(r->path, &reader) != TL_OK) {
-        free(batch);
-        return;
-    }
-    tl_itch_problem_counts problems = r->problems; /* what was counted is not counted again */
+    tl_status status = tl_itch_open(r->path, &reader);
+    if (status != TL_OK) return status;
+    tl_itch_close(r->reader);
+    r->reader = reader;
+    r->messages = r->broken_trades = 0;
+    r->ended = false;
+    tl_itch_problem_counts problems =
+        r->problems; /* the fresh book meets no other problems than are there, and these would count twice */
     bool quiet = r->venue->quiet;
     r->venue->quiet = true;
-    for (unsigned count = 1; count > 0;) {
-        count = tl_itch_read(reader, batch, BATCH);
-        for (unsigned i = 0; i < count; i++) {
-            const tl_itch_message *m = &batch[i];
-            if (m->ordinal > until) {
-                count = 0;
-                break;
-            }
-            if (m->type == TL_ITCH_SYSTEM_EVENT) {
-                int phase = tl_itch_state(m);
-                if (phase >= 0) tl_venue_set_state(r->venue, instrument, phase, -1, "");
-            } else if (treatment[m->type] == OF_INSTRUMENT && tl_itch_instrument(r->directory, m) == instrument) {
-                play(r, m, instrument);
-            }
-        }
-    }
+    uint32_t from;
+    do {
+        r->count = tl_itch_read(r->reader, r->batch, BATCH);
+        r->messages += r->count;
+        from = play_past(r, instrument, r->count);
+    } while (r->count > 0 && from == r->count);
     r->venue->quiet = quiet;
     r->problems = problems;
-    free(batch);
-    tl_itch_close(reader);
+    select_relevant(r, from);
+    return TL_OK;
 }
 
 /* ---- counts ---- */

@@ -22,10 +22,9 @@ int64_t tl_replay_next_ns(tl_replay *replay);
 /* Plays that message. */
 void tl_replay_step(tl_replay *replay);
 
-/* What is wanted changed: the instruments to be played are looked up anew. An instrument that becomes wanted in mid-file gets the book that it would
- * have by now (the file is read again up to here). */
-void tl_replay_wants_changed(tl_replay *replay);
-void tl_replay_catch_up(tl_replay *replay, uint32_t instrument);
+/* An instrument becomes wanted: from now on it is played. In mid-file it gets the book that it would have by now; for that the file is read
+ * again up to here. */
+tl_status tl_replay_follow(tl_replay *replay, uint32_t instrument);
 
 /* Messages read, problems by kind, broken trades seen, bytes of the file. */
 uint64_t tl_replay_messages(const tl_replay *replay);

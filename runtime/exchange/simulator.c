@@ -102,12 +102,23 @@ void tl_simulator_set_span(tl_simulator *s, int64_t from_ns, int64_t to_ns) {
     s->to_ns = to_ns != 0 ? to_ns : INT64_MAX;
 }
 
+static int64_t next_of(tl_simulator *s, uint32_t i, bool *late) {
+    *late = false;
+    return tl_replay_next_ns(s->inputs[i].replay);
+}
+
+static void set_next(tl_simulator *s, uint32_t i) {
+    bool late;
+    int64_t ts_ns = next_of(s, i, &late);
+    tl_tape_set(&s->tape, i, ts_ns < s->to_ns ? ts_ns : INT64_MAX, late);
+}
+
 /* An instrument is played from here on, with the book that it would have by now. */
 static void follow(tl_simulator *s, uint32_t instrument) {
     for (uint32_t i = 0; i < s->input_count; i++) {
         if (s->inputs[i].replay == NULL) continue;
-        tl_replay_wants_changed(s->inputs[i].replay);
-        tl_replay_catch_up(s->inputs[i].replay, instrument);
+        if (tl_replay_follow(s->inputs[i].replay, instrument) != TL_OK) s->venue.dropped++;
+        if (s->primed) set_next(s, i);
     }
 }
 
@@ -124,17 +135,6 @@ void tl_simulator_want(tl_simulator *s, uint32_t instrument, uint32_t what) {
 }
 
 /* ---- time ---- */
-
-static int64_t next_of(tl_simulator *s, uint32_t i, bool *late) {
-    *late = false;
-    return tl_replay_next_ns(s->inputs[i].replay);
-}
-
-static void set_next(tl_simulator *s, uint32_t i) {
-    bool late;
-    int64_t ts_ns = next_of(s, i, &late);
-    tl_tape_set(&s->tape, i, ts_ns < s->to_ns ? ts_ns : INT64_MAX, late);
-}
 
 static void play(tl_simulator *s, tl_tape_entry entry) {
     tl_venue *v = &s->venue;
