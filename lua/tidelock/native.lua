@@ -4,7 +4,9 @@ local ffi = require "ffi"
 
 ffi.cdef(require "tidelock.cdef")
 
+-- A strategy's state is told by its host where the library is, so that both use the same instance.
 local function library_path()
+  if rawget(_G, "TIDELOCK_LIBRARY") then return _G.TIDELOCK_LIBRARY end
   local build = os.getenv "TIDELOCK_BUILD"
   return build and build .. "/libtidelock.so" or "tidelock"
 end

@@ -11,7 +11,8 @@ tl_status tl_input_log_init(tl_input_log *log, uint64_t capacity) {
         return tl_error_set(TL_ERR_ARGUMENT, "an input log of %llu slots: the capacity is a power of two, at least %d",
                             (unsigned long long)capacity, MIN_SLOTS);
     void *slots = NULL;
-    if (capacity > SIZE_MAX / sizeof(tl_event) || posix_memalign(&slots, TL_CACHE_LINE_BYTES, capacity * sizeof(tl_event)) != 0)
+    if (capacity > SIZE_MAX / sizeof(tl_event) ||
+        posix_memalign(&slots, TL_CACHE_LINE_BYTES, capacity * sizeof(tl_event)) != 0)
         return tl_error_set(TL_ERR_NO_MEMORY, "no memory for an input log of %llu slots", (unsigned long long)capacity);
     memset(slots, 0, capacity * sizeof(tl_event));
     log->slots = slots;

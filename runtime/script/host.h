@@ -11,6 +11,7 @@
 
 #include "market/calendar.h"
 #include "queue/input_log.h"
+#include "script/kept.h"
 #include "script/mirror.h"
 #include "script/view.h"
 
@@ -125,8 +126,19 @@ int64_t tl_host_next_timer_ns(const tl_host *host);
 /* The timer that is due at or before now_ns as a record (source TIMER, ts_ns its deadline); false when none is. */
 bool tl_host_take_timer(tl_host *host, int64_t now_ns, tl_event *event);
 
+/* What the strategy logged, recorded and counted (see kept.h). */
+const tl_kept *tl_host_kept(const tl_host *host);
+
+/* Handlers that exist or were called, and what is known of each. */
 uint32_t tl_host_handlers(const tl_host *host);
 void tl_host_handler_stats(const tl_host *host, uint32_t i, tl_handler_stats *stats);
 uint64_t tl_host_memory_bytes(const tl_host *host);
+/* The trace compiler's work: traces made, recordings given up, and the times when all traces were thrown away (alarming after warm-up). */
+void tl_host_traces(const tl_host *host, uint64_t *made, uint64_t *aborted, uint64_t *flushes);
+
+/* Checkpoints, between two drains: on_save (or self.state) as text, valid until the next call, and on_load with such a text. TL_ERR_SCRIPT when a handler raises or
+ * refuses, or the state is no plain data. */
+tl_status tl_host_save(tl_host *host, const char **text, size_t *length);
+tl_status tl_host_restore(tl_host *host, const char *text, size_t length, uint32_t version);
 
 #endif

@@ -80,8 +80,7 @@ static tl_status next_session(tl_timers *timers, tl_timer *timer, int64_t after_
     for (int days = 0; days < DAYS_LOOKED_AHEAD; days++) {
         tl_session session;
         if (!tl_calendars_session(calendars, timer->calendar, tl_date_add(date, days), &session)) continue;
-        timer->deadline_ns =
-            (timer->kind == TL_TIMER_SESSION_OPEN ? session.open_ns : session.close_ns) + timer->offset_ns;
+        timer->deadline_ns = (timer->kind == TL_TIMER_SESSION_OPEN ? session.open_ns : session.close_ns) + timer->offset_ns;
         if (timer->deadline_ns > after_ns) return TL_OK;
     }
     return tl_error_set(TL_ERR_NOT_FOUND, "calendar %s has no session within a year",

@@ -45,6 +45,7 @@ typedef struct tl_view_instrument {
     uint8_t state; /* tl_trading_state */
     uint8_t subscribed;
     uint8_t stale;
+    uint8_t changed; /* within the depth that on_book asks for, since the last one */
 } tl_view_instrument;
 
 typedef struct tl_view tl_view;

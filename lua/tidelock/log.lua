@@ -1,0 +1,57 @@
+--- Structured log lines of a strategy: `log.info("filled %d at %.2f", n, price)`, and a table of fields as the last argument: `{ symbol = "AAPL" }`.
+---
+--- Lines go to the host's owner at the runtime's time; they never block. One format may write a burst of 100 lines and then 100 a second of runtime time; what was
+--- held back is said with the next line that passes.
+local context = require "tidelock.runtime.context"
+local C, ffi = context.C, context.ffi
+
+local formats, format_count = {}, 0
+local held = ffi.new "uint64_t[1]"
+
+local function allowed(format)
+  local id = formats[format]
+  if not id then
+    format_count = format_count + 1
+    id = format_count
+    formats[format] = id
+  end
+  return C.tl_kept_log_allowed(C.tl_runtime_kept(context.host), id, C.tl_runtime_now_ns(context.host), held)
+end
+
+local function fields_of(given)
+  local words = {}
+  for key, value in require("tidelock.runtime.sandbox").pairs(given) do words[#words + 1] = tostring(key) .. "=" .. tostring(value) end
+  return table.concat(words, " ")
+end
+
+local function write(level, text)
+  if held[0] > 0 then text = ("%s (%d more like this were held back)"):format(text, tonumber(held[0])) end
+  C.tl_runtime_log(context.host, level, text)
+end
+
+local function line(level, text)
+  if allowed(text) then write(level, text) end
+end
+
+local function leveled(level)
+  return function(format, ...)
+    if type(format) ~= "string" then error("log: the first argument is a format string, not a " .. type(format), 2) end
+    if not allowed(format) then return end
+    local count = select("#", ...)
+    local last = count > 0 and select(count, ...) or nil
+    local text
+    if type(last) == "table" and getmetatable(last) == nil then
+      local arguments = { ... }
+      local ok, result = pcall(string.format, format, unpack(arguments, 1, count - 1))
+      if not ok then error(result, 2) end
+      text = result .. " " .. fields_of(last)
+    else
+      local ok, result = pcall(require("tidelock.runtime.sandbox").format, format, ...)
+      if not ok then error(result, 2) end
+      text = result
+    end
+    write(level, text)
+  end
+end
+
+return context.module("log", { debug = leveled(0), info = leveled(1), warn = leveled(2), error = leveled(3), line = line })

@@ -1,0 +1,333 @@
+/* The host's records: what each does to view, mirror and state, and which handler is due. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "script/host_inside.h"
+
+static const char *const stage_names[TL_STAGES] = {
+    [TL_STAGE_DONE] = "",          [TL_STAGE_YIELD] = "",           [TL_STAGE_PHASE] = "",
+    [TL_STAGE_START] = "on_start", [TL_STAGE_STOP] = "on_stop",     [TL_STAGE_QUOTE] = "on_quote",
+    [TL_STAGE_TRADE] = "on_trade", [TL_STAGE_BOOK] = "on_book",     [TL_STAGE_BAR] = "on_bar",
+    [TL_STAGE_BARS] = "on_bars",   [TL_STAGE_MARK] = "on_mark",     [TL_STAGE_ACTION] = "on_action",
+    [TL_STAGE_DATA] = "on_data",   [TL_STAGE_FILL] = "on_fill",     [TL_STAGE_ORDER] = "on_order",
+    [TL_STAGE_TIMER] = "on_timer", [TL_STAGE_STATUS] = "on_status", [TL_STAGE_FEED] = "on_feed",
+    [TL_STAGE_GAP] = "on_gap",     [TL_STAGE_PARAM] = "on_param",   [TL_STAGE_ERROR] = "on_error",
+    [TL_STAGE_SAVE] = "on_save",   [TL_STAGE_LOAD] = "on_load",
+};
+
+const char *tl_stage_name(int stage) {
+    return stage >= 0 && stage < TL_STAGES ? stage_names[stage] : "";
+}
+
+/* ---- around a handler ---- */
+
+static uint64_t tick(void) {
+    uint64_t tsc = tl_clock_tsc();
+    return tsc != 0 ? tsc : (uint64_t)tl_clock_monotonic_ns();
+}
+
+static void keep_time(handler_times *times, uint64_t ticks) {
+    unsigned octave = ticks < TIME_STEPS ? 0 : 63u - (unsigned)__builtin_clzll(ticks) - 3;
+    unsigned step = octave == 0 ? (unsigned)ticks : (unsigned)(ticks >> (octave - 1)) & (TIME_STEPS - 1);
+    unsigned bucket = octave * TIME_STEPS + step;
+    if (bucket >= TIME_OCTAVES * TIME_STEPS) bucket = TIME_OCTAVES * TIME_STEPS - 1;
+    times->buckets[bucket]++;
+    times->count++;
+    if (ticks > times->max) times->max = ticks;
+}
+
+/* What a script kept without copy() shows as what it is: gone. */
+static void poison(tl_host *h) {
+    const double gone = NAN;
+    tl_shown_quote *q = h->records.quote;
+    q->bid_n = q->ask_n = q->bid_size_n = q->ask_size_n = gone;
+    q->live_n = 0;
+    h->records.trade->price_n = h->records.trade->size_n = gone;
+    h->records.trade->live_n = 0;
+    tl_shown_bar *b = h->records.bar;
+    b->open_n = b->high_n = b->low_n = b->close_n = b->volume_n = b->vwap_n = gone;
+    b->live_n = 0;
+    h->records.other->live_n = 0;
+    h->records.report->price_n = h->records.report->quantity_n = gone;
+    h->records.report->live_n = 0;
+}
+
+static inline void begin(tl_host *h, int stage) {
+    h->in_hand = stage;
+    uint64_t calls = h->calls[stage]++;
+    if (h->config.time_handlers && (calls & 63) == 0) h->begun_at = tick();
+}
+
+static inline void finish(tl_host *h) {
+    if (h->begun_at) {
+        keep_time(&h->times[h->in_hand], tick() - h->begun_at);
+        h->begun_at = 0;
+    }
+    if (h->scoped) {
+        tl_mirror_scope(h->mirror, 0);
+        h->scoped = false;
+    }
+    if (h->config.poison) poison(h);
+    h->in_hand = 0;
+}
+
+/* ---- records ---- */
+
+static inline bool wants(const tl_host *h, int stage) {
+    return (h->wanted >> stage & 1) != 0;
+}
+
+static void fill_trade(const tl_host *h, const tl_event *event, const tl_view_instrument *r) {
+    *h->records.trade = (tl_shown_trade){.sequence_n = (double)event->sequence,
+                                         .price_n = event->w[0] == TL_ABSENT ? NAN : (double)event->w[0],
+                                         .size_n = event->w[1] == TL_ABSENT ? NAN : (double)event->w[1],
+                                         .price_unit = r->price_unit,
+                                         .size_unit = r->size_unit,
+                                         .at_ns = event->ts_ns,
+                                         .received_ns = event->ts_recv_ns,
+                                         .trade_id_n = (uint64_t)event->w[2],
+                                         .instrument_n = event->instrument,
+                                         .live_n = 1,
+                                         .side_n = (uint8_t)(event->w[3] & 0xff),
+                                         .kind_n = (uint8_t)(event->w[3] >> 8 & 0xff)};
+}
+
+static double or_nan(int64_t mantissa) {
+    return mantissa == TL_ABSENT ? NAN : (double)mantissa;
+}
+
+static void fill_bar(const tl_host *h, const tl_event *event, const tl_event_tail *tail, const tl_view_instrument *r) {
+    *h->records.bar = (tl_shown_bar){.sequence_n = (double)event->sequence,
+                                     .open_n = or_nan(event->w[0]),
+                                     .high_n = or_nan(event->w[1]),
+                                     .low_n = or_nan(event->w[2]),
+                                     .close_n = or_nan(event->w[3]),
+                                     .volume_n = or_nan(tail->w[0]),
+                                     .trades_n = or_nan(tail->w[1]),
+                                     .vwap_n = or_nan(tail->w[2]),
+                                     .price_unit = r->price_unit,
+                                     .size_unit = r->size_unit,
+                                     .at_ns = event->ts_ns,
+                                     .received_ns = event->ts_recv_ns,
+                                     .opened_ns = tail->w[3],
+                                     .interval_ns = tail->w[4],
+                                     .instrument_n = event->instrument,
+                                     .live_n = 1};
+}
+
+static void fill_other(const tl_host *h, const tl_event *event, int64_t d) {
+    *h->records.other = (tl_shown_other){.sequence_n = (double)event->sequence,
+                                         .at_ns = event->ts_ns,
+                                         .received_ns = event->ts_recv_ns,
+                                         .a_n = event->w[0],
+                                         .b_n = event->w[1],
+                                         .c_n = event->w[2],
+                                         .d_n = d,
+                                         .price_unit = 1,
+                                         .instrument_n = event->instrument,
+                                         .live_n = 1};
+    if (event->instrument < h->instrument_count)
+        h->records.other->price_unit = tl_view_at(h->view, event->instrument)->price_unit;
+}
+
+/* Whether a level change lies within the best `depth` levels, as they stand before it. */
+static bool within_depth(const tl_view_instrument *r, const tl_event *event, uint32_t depth) {
+    const tl_view_side *side = &r->sides[event->w[3] == TL_SIDE_SELL];
+    if (depth == 0 || side->count < depth) return true;
+    int64_t worst = side->levels[side->count - depth].price;
+    return event->w[3] == TL_SIDE_SELL ? event->w[0] <= worst : event->w[0] >= worst;
+}
+
+static void take_row(tl_host *h, int64_t input) {
+    if (input < 0 || input >= h->data_count) return;
+    data_input *data = &h->data[input];
+    if (data->begin == data->end) return;
+    memcpy(data->current, data->rows + (data->begin & (data->capacity - 1)) * data->column_count,
+           data->column_count * sizeof *data->current);
+    data->begin++;
+}
+
+static void note_traded(tl_host *h, uint32_t instrument) {
+    for (uint32_t i = 0; i < h->traded_count; i++)
+        if (h->traded[i] == instrument) return;
+    if (h->traded_count == h->traded_capacity) {
+        uint32_t grown = h->traded_capacity ? h->traded_capacity * 2 : 16;
+        uint32_t *traded = realloc(h->traded, grown * sizeof *traded);
+        if (!traded) return;
+        h->traded = traded;
+        h->traded_capacity = grown;
+    }
+    h->traded[h->traded_count++] = instrument;
+}
+
+static int apply_report(tl_host *h, const tl_event *event, const tl_event_tail *tail) {
+    tl_report report;
+    memcpy(&report, event->w, sizeof event->w);
+    memcpy((char *)&report + sizeof event->w, tail, sizeof *tail);
+    if (report.instrument < h->instrument_count) note_traded(h, report.instrument);
+    tl_mirror_event(h->mirror, event->sequence, event->ts_recv_ns);
+    if (tl_mirror_report(h->mirror, &report, event->ts_recv_ns, event->sequence, h->records.report) == 0) return 0;
+    if (report.kind == TL_REPORT_FILL && wants(h, TL_STAGE_FILL)) {
+        if (wants(h, TL_STAGE_ORDER)) h->pending = TL_STAGE_ORDER;
+        return TL_STAGE_FILL;
+    }
+    return TL_STAGE_ORDER;
+}
+
+/* Applies a record that is about one instrument. The stage that it asks for, 0 for none. */
+static int apply_market(tl_host *h, const tl_event *event) {
+    const tl_event_tail *tail = (const tl_event_tail *)(event + 1);
+    if (TL_UNLIKELY(event->instrument >= h->instrument_count)) {
+        h->instrument_count =
+            tl_view_ensure(h->view) == TL_OK ? tl_instruments_count(h->config.instruments) : h->instrument_count;
+        if (event->instrument >= h->instrument_count) return 0;
+    }
+    tl_view_instrument *r = tl_view_at(h->view, event->instrument);
+    int stage = 0;
+    switch (event->kind) {
+    case TL_EVENT_QUOTE:
+        tl_view_apply(h->view, event, tail);
+        *h->records.quote = r->quote;
+        stage = TL_STAGE_QUOTE;
+        break;
+    case TL_EVENT_LEVEL:
+        if (wants(h, TL_STAGE_BOOK) && within_depth(r, event, h->depth)) r->changed = 1;
+        tl_view_apply(h->view, event, tail);
+        return 0;
+    case TL_EVENT_BOOK:
+        if (!r->changed) return 0;
+        r->changed = 0;
+        stage = TL_STAGE_BOOK;
+        fill_other(h, event, 0);
+        break;
+    case TL_EVENT_TRADE:
+        tl_view_apply(h->view, event, tail);
+        fill_trade(h, event, r);
+        stage = TL_STAGE_TRADE;
+        break;
+    case TL_EVENT_BAR:
+        tl_view_apply(h->view, event, tail);
+        fill_bar(h, event, tail, r);
+        stage = TL_STAGE_BAR;
+        break;
+    case TL_EVENT_STATUS:
+        tl_view_apply(h->view, event, tail);
+        fill_other(h, event, 0);
+        stage = TL_STAGE_STATUS;
+        break;
+    case TL_EVENT_FEED:
+        tl_view_apply(h->view, event, tail);
+        fill_other(h, event, 0);
+        stage = TL_STAGE_FEED;
+        break;
+    case TL_EVENT_MARK:
+        tl_view_apply(h->view, event, tail);
+        fill_other(h, event, event->w[3]);
+        stage = TL_STAGE_MARK;
+        break;
+    case TL_EVENT_ACTION:
+        fill_other(h, event, tail->w[0]);
+        stage = TL_STAGE_ACTION;
+        break;
+    case TL_EVENT_GAP:
+        fill_other(h, event, 0);
+        stage = TL_STAGE_GAP;
+        break;
+    default:
+        return 0;
+    }
+    return r->subscribed ? stage : 0;
+}
+
+static int apply(tl_host *h, const tl_event *event) {
+    switch (event->kind) {
+    case TL_EVENT_REPORT:
+        return apply_report(h, event, (const tl_event_tail *)(event + 1));
+    case TL_EVENT_QUEUE:
+        tl_mirror_queue_place(h->mirror, event);
+        return 0;
+    case TL_EVENT_BARS:
+        fill_other(h, event, 0);
+        return TL_STAGE_BARS;
+    case TL_EVENT_DATA:
+        take_row(h, event->w[0]);
+        fill_other(h, event, 0);
+        return TL_STAGE_DATA;
+    case TL_EVENT_TIMER:
+        fill_other(h, event, 0);
+        return TL_STAGE_TIMER;
+    case TL_EVENT_PARAM:
+        fill_other(h, event, 0);
+        return TL_STAGE_PARAM;
+    case TL_EVENT_START:
+        h->state = TL_HOST_RUNNING;
+        fill_other(h, event, 0);
+        return TL_STAGE_START;
+    case TL_EVENT_PHASE:
+        h->phase = (int)event->w[0];
+        tl_mirror_warming(h->mirror, h->phase == TL_PHASE_HISTORY);
+        fill_other(h, event, 0);
+        return TL_STAGE_PHASE;
+    case TL_EVENT_STOP:
+        fill_other(h, event, 0);
+        return TL_STAGE_STOP;
+    default:
+        return apply_market(h, event);
+    }
+}
+
+/* A timer that a handler has set since the last poll and that is due before the next record: the rest of the batch is taken back. */
+static bool cut_by_timer(tl_host *h) {
+    if (!h->timer_set || !h->config.retract || !h->poll || h->log.begin == h->log.end) return false;
+    if (tl_timers_next_ns(h->timers) >= h->log.slots[h->log.begin & h->log.mask].ts_recv_ns) return false;
+    tl_host_data_retracted(h);
+    tl_input_log_retract(&h->log);
+    return true;
+}
+
+static bool must_yield(tl_host *h) {
+    h->until_yield = h->config.batch;
+    return h->lua.arena.used_bytes >= h->lua.collect_at_bytes;
+}
+
+int tl_runtime_next(tl_host *h) {
+    tl_input_log *log = &h->log;
+    finish(h);
+    if (TL_UNLIKELY(h->lua.arena.refused_bytes != 0 || h->stopping)) return TL_STAGE_YIELD;
+    if (TL_UNLIKELY(h->pending != 0)) {
+        int stage = h->pending;
+        h->pending = 0;
+        begin(h, stage);
+        return stage;
+    }
+    for (;;) {
+        if (log->begin == log->end || (h->timer_set && cut_by_timer(h))) {
+            if (must_yield(h)) return TL_STAGE_YIELD;
+            h->timer_set = false;
+            if (!h->poll || h->poll(h->poll_context, log, h->config.batch) == 0) return TL_STAGE_DONE;
+            continue;
+        }
+        if (--h->until_yield == 0 && must_yield(h)) return TL_STAGE_YIELD;
+        const tl_event *event = &log->slots[log->begin & log->mask];
+        log->begin += tl_event_slots(event->kind);
+        if (event->kind == TL_EVENT_NONE) continue;
+        h->handled++;
+        h->now_ns = event->ts_recv_ns;
+        h->sequence = event->sequence;
+        if (TL_UNLIKELY(!h->started)) {
+            h->started = true;
+            h->started_ns = h->now_ns;
+        }
+        int stage = apply(h, event);
+        if (event->kind == TL_EVENT_STOP) h->state = TL_HOST_STOPPED;
+        if (!wants(h, stage) || (h->state == TL_HOST_STOPPED && stage != TL_STAGE_STOP)) {
+            h->pending = 0;
+            continue;
+        }
+        tl_mirror_event(h->mirror, event->sequence, event->ts_recv_ns);
+        begin(h, stage);
+        return stage;
+    }
+}
