@@ -105,7 +105,7 @@ typedef struct tl_command {
     int64_t display;       /* iceberg: displayed quantity, mantissa; 0 = all */
     int64_t expire_ns;     /* GTD or TL_FLAG_HAS_EXPIRE; 0 = none */
     int64_t deadline_ns;   /* bounds getting there; 0 = none */
-    int64_t arrival_price; /* middle of the quote the strategy saw when it decided, mantissa; TL_ABSENT when it saw none */
+    int64_t arrival_price; /* TWICE the middle (bid + ask) of the quote seen when it decided; TL_ABSENT without both */
 } tl_command;
 
 TL_STATIC_ASSERT(sizeof(tl_command) == 128, "two cache lines");
