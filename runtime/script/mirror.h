@@ -40,7 +40,12 @@ uint32_t tl_mirror_send(tl_mirror *mirror, uint32_t instrument, int side, double
                         const tl_order_options *options);
 
 /* order.quote: keeps exactly one working order per instrument, side and tag. The slot of the working order, 0 when there is none and none is wanted, or
- * UINT32_MAX when refused. */
+ * UINT32_MAX when refused.
+ *
+ * `quantity` is what should be open. Asking again for the same price and quantity does nothing, so that a partly filled order keeps its place in the
+ * queue; a change of either replaces the order by one of which `quantity` is open (a total of what was filled plus `quantity`). While a request is in flight the
+ * latest ask waits; what is filled meanwhile counts against it. After a cancel (quantity 0) in flight a new order is sent when the cancel has
+ * been acknowledged. Nothing is sent anew by itself after a fill, a refusal or an expiry. */
 uint32_t tl_mirror_quote(tl_mirror *mirror, uint32_t instrument, int side, double quantity, double price,
                          const tl_order_options *options);
 
@@ -72,6 +77,9 @@ uint32_t tl_mirror_by_id(const tl_mirror *mirror, double order_id);
 
 /* Sum of open orders' remaining quantity of a side, for order.target. */
 double tl_mirror_open_quantity(const tl_mirror *mirror, uint32_t instrument, int side);
+
+/* Reports that did not fit the order's status (order/transition.h); a fill among them still moved the position. */
+uint64_t tl_mirror_illegal_transitions(const tl_mirror *mirror);
 
 /* Commands sent and not taken yet, in order; the driver (or the ring's writer) takes them. */
 const tl_command *tl_mirror_commands(const tl_mirror *mirror, uint32_t *count);
