@@ -17,7 +17,12 @@
 
 typedef struct tl_gateway tl_gateway;
 
-enum { TL_GATEWAY_STRATEGIES = 64, TL_GATEWAY_ACCOUNTS = 16, TL_GATEWAY_VENUES = 16 };
+enum {
+    TL_GATEWAY_STRATEGIES = 64,
+    TL_GATEWAY_ACCOUNTS = 16,
+    TL_GATEWAY_VENUES = 16,
+    TL_GATEWAY_CLOSED_KEPT = 4096 /* orders that closed last and are still known; older ones are forgotten */
+};
 
 /* Limits; 0 = none. Quantities are in whole units (a double), money in 1e-8. */
 typedef struct tl_risk_limits {
@@ -119,8 +124,26 @@ typedef struct tl_order_record {
 } tl_order_record;
 const tl_order_record *tl_gateway_order(const tl_gateway *gateway, uint64_t order_id);
 
-/* Denies by reason, illegal transitions, duplicate fills: counters. */
+/* Denies by reason; all other counters. */
 uint64_t tl_gateway_denied(const tl_gateway *gateway, int reason);
 uint64_t tl_gateway_illegal_transitions(const tl_gateway *gateway);
+
+typedef struct tl_gateway_counts {
+    uint64_t commands;           /* taken */
+    uint64_t commands_repeated;  /* not newer than the last one of their strategy: dropped */
+    uint64_t commands_malformed; /* of no strategy or no kind: nobody could be told */
+    uint64_t reports;            /* taken */
+    uint64_t reports_unknown;    /* of orders that are not known (any more) */
+    uint64_t reports_malformed;  /* fields that cannot be: nothing was changed */
+    uint64_t illegal_transitions;
+    uint64_t duplicate_fills;
+    uint64_t overflows;   /* fills and marks that did not fit: nothing was changed */
+    uint64_t output_lost; /* commands and reports that a caller who never clears lost */
+} tl_gateway_counts;
+void tl_gateway_count(const tl_gateway *gateway, tl_gateway_counts *counts);
+
+/* New limits of a strategy, or of an account, from now on. */
+tl_status tl_gateway_limit_strategy(tl_gateway *gateway, uint32_t strategy, const tl_risk_limits *limits);
+tl_status tl_gateway_limit_account(tl_gateway *gateway, uint32_t account, const tl_risk_limits *limits);
 
 #endif

@@ -53,6 +53,8 @@ typedef enum tl_phase { TL_PHASE_SHADOW = 0, TL_PHASE_HISTORY, TL_PHASE_LIVE } t
 
 enum { TL_SIDE_NONE = 0, TL_SIDE_BUY = 1, TL_SIDE_SELL = 2 };
 enum { TL_TRADE_NORMAL = 0, TL_TRADE_CROSS = 1, TL_TRADE_HIDDEN = 2 };
+/* What an ACTION is: a split multiplies quantities by its ratio; a dividend pays `amount` for each unit held, and funding takes it. */
+enum { TL_ACTION_SPLIT = 0, TL_ACTION_DIVIDEND = 1, TL_ACTION_FUNDING = 2, TL_ACTION_LISTING = 3 };
 enum { TL_FLOW_ADD = 0, TL_FLOW_EXECUTE = 1, TL_FLOW_REDUCE = 2, TL_FLOW_DELETE = 3, TL_FLOW_REPLACE = 4 };
 
 typedef struct tl_event {

@@ -49,19 +49,15 @@ static const uint8_t cells[TL_ORDER_STATUSES][TL_MOVES] = {
             [TL_MOVE_FILL] = TL_CELL_STAY,
             [TL_MOVE_LAST_FILL] = TL_CELL_AS_BEFORE,
             [TL_MOVE_CANCELED] = TL_CELL_AS_BEFORE,
-            [TL_MOVE_REPLACED] = TL_CELL_STAY_REPLACED,
             [TL_MOVE_REJECTED] = TL_CELL_AS_BEFORE,
             [TL_MOVE_DENIED] = TL_CELL_AS_BEFORE,
             [TL_MOVE_EXPIRED] = TL_CELL_AS_BEFORE,
             [TL_MOVE_TRIGGERED] = TL_CELL_STAY,
             [TL_MOVE_CANCEL_REJECTED] = TL_CELL_BACK,
-            [TL_MOVE_REPLACE_REJECTED] = TL_ORDER_PENDING_CANCEL,
             [TL_MOVE_RESTATED] = TL_CELL_STAY,
         },
     [TL_ORDER_PENDING_REPLACE] =
         {
-            /* the gateway's own cancels (deadline, kill switch) do not wait for a strategy's replace */
-            [TL_MOVE_ASK_CANCEL] = TL_ORDER_PENDING_CANCEL,
             [TL_MOVE_ACCEPTED] = TL_CELL_STAY,
             [TL_MOVE_FILL] = TL_CELL_STAY,
             [TL_MOVE_LAST_FILL] = TL_CELL_AS_BEFORE,
@@ -156,11 +152,8 @@ bool tl_order_move_apply(int move, uint8_t *status, uint8_t *before) {
     case TL_CELL_BACK_REPLACED:
         *status = *before = after_replace(*before);
         return true;
-    case TL_CELL_STAY_REPLACED:
-        *before = after_replace(*before);
-        return true;
     default:
-        /* A request leaves `before` as it is: the status it was asked in, or, for a cancel behind a replace, what that had kept. */
+        /* A request leaves in `before` the status that it was asked in. */
         if (!is_pending_request(cell)) *before = (uint8_t)cell;
         *status = (uint8_t)cell;
         return true;

@@ -2,7 +2,8 @@
  *
  * The gateway's order of record and the strategy's mirror are moved by this table and by nothing else. An order with a request in
  * flight (pending_cancel, pending_replace) remembers in `before` what it is besides: reports of its work move `before`, the answer
- * to the request ends the pending status. docs/ORDERS.md prints the table; a test compares the two.
+ * to the request ends the pending status. Requests that the gateway makes by itself (deadlines, groups) leave the status alone, so that both
+ * sides agree. docs/ORDERS.md prints the table; a test compares the two.
  *
  * Pure: any thread, wait-free.
  */
@@ -36,8 +37,7 @@ enum {
     TL_CELL_AS_BEFORE = 64, /* the status that the move gives `before`; illegal where it is so for `before` */
     TL_CELL_STAY = 65, /* the pending status stays, the move is applied to `before`; illegal where it is so for `before` */
     TL_CELL_BACK = 66, /* `before` again */
-    TL_CELL_BACK_REPLACED = 67, /* `before` again, `replaced` where that is pending_new or new */
-    TL_CELL_STAY_REPLACED = 68  /* the pending status stays, `before` becomes `replaced` where it is pending_new or new */
+    TL_CELL_BACK_REPLACED = 67 /* `before` again, `replaced` where that is pending_new or new */
 };
 
 /* The cell of the table itself. */

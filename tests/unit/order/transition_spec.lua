@@ -9,7 +9,6 @@ local CELL_WORDS = {
   [tonumber(C.TL_CELL_STAY)] = "stays, moves `before`",
   [tonumber(C.TL_CELL_BACK)] = "back",
   [tonumber(C.TL_CELL_BACK_REPLACED)] = "back, replaced",
-  [tonumber(C.TL_CELL_STAY_REPLACED)] = "stays, `before` replaced",
 }
 
 --- Moves an order from (status, before); the new pair, or nil when illegal.
@@ -67,7 +66,6 @@ describe("the transition table", function()
             else assert.same({ cell == C.TL_CELL_STAY and status or own, own }, { s, b }, name) end
           elseif cell == C.TL_CELL_BACK then assert.same({ before, before }, { s, b }, name)
           elseif cell == C.TL_CELL_BACK_REPLACED then assert.same({ replaced, replaced }, { s, b }, name)
-          elseif cell == C.TL_CELL_STAY_REPLACED then assert.same({ status, replaced }, { s, b }, name)
           else
             local request = cell == C.TL_ORDER_PENDING_CANCEL or cell == C.TL_ORDER_PENDING_REPLACE
             assert.same({ cell, request and before or cell }, { s, b }, name)

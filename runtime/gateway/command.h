@@ -1,0 +1,18 @@
+/* What commands, reports and corporate actions do to the orders of record; tl_gateway_command() and tl_gateway_report() stand in
+ * command.c and report.c. Used by the gateway's own files only. */
+#ifndef TL_GATEWAY_COMMAND_H
+#define TL_GATEWAY_COMMAND_H
+
+#include "gateway/state.h"
+
+#ifndef TL_CDEF
+
+/* The answer to a request of a strategy that the gateway gives by itself: REPLACED for a held leg, or a refusal. */
+void gateway_answer_replace(tl_gateway *gateway, gateway_order *order, int64_t now_ns);
+
+/* A split, a dividend, funding. */
+void gateway_action(tl_gateway *gateway, const tl_event *event, int64_t now_ns);
+
+#endif
+
+#endif
