@@ -106,10 +106,10 @@ end
 local function handler_rows(lines, handlers, bold)
   local names = getmetatable(handlers).keys
   if #names == 0 then return end
-  lines[#lines + 1] = bold "Handlers" .. (" "):rep(12) .. ("%14s %10s %12s %12s %12s %12s"):format("calls", "errors", "p50", "p99", "p99.9", "max")
+  lines[#lines + 1] = bold "Handlers" .. (" "):rep(11) .. ("%14s %10s %12s %12s %12s %12s"):format("calls", "errors", "p50", "p99", "p99.9", "max")
   for _, name in ipairs(names) do
     local h = handlers[name]
-    lines[#lines + 1] = ("%-20s%14s %10s %12s %12s %12s %12s"):format(cut(plain(name), 19), format.count(h.calls), format.count(h.errors),
+    lines[#lines + 1] = ("%-19s%14s %10s %12s %12s %12s %12s"):format(cut(plain(name), 18), format.count(h.calls), format.count(h.errors),
       format.duration(h.p50_ns), format.duration(h.p99_ns), format.duration(h.p999_ns), format.duration(h.max_ns))
   end
   lines[#lines + 1] = ""
