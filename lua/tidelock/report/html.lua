@@ -13,6 +13,16 @@ local M = {}
 -- Bounds of what a page holds.
 local INSTRUMENTS, MARKERS, POINTS, TRADE_ROWS = 8, 4000, 5000, 200
 
+local HEAD = [[
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action 'none'">
+<meta name="color-scheme" content="light dark">
+]]
+
 local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;" }
 
 --- Text as it may stand in HTML, in an attribute too; control characters become spaces.
@@ -80,6 +90,10 @@ local function months(results)
   return table.concat(out)
 end
 
+local function chart(id)
+  return ('<div class="chart" id="%s"></div>'):format(id)
+end
+
 local function date_of(iso)
   return iso and iso:sub(1, 10) or "-"
 end
@@ -99,7 +113,8 @@ end
 local function risk_rows(s)
   local f = format
   return {
-    { "Sharpe", f.ratio(s.sharpe) }, { "Sortino", f.ratio(s.sortino) }, { "Calmar", f.ratio(s.calmar) }, { "Volatility a year", f.percent(s.volatility_annual) },
+    { "Sharpe", f.ratio(s.sharpe) }, { "Sortino", f.ratio(s.sortino) }, { "Calmar", f.ratio(s.calmar) },
+    { "Volatility a year", f.percent(s.volatility_annual) },
     { "Max drawdown", f.percent(s.max_drawdown) },
     { "from, trough", date_of(s.max_drawdown_peak) .. ", " .. date_of(s.max_drawdown_trough) }, { "recovered", date_of(s.max_drawdown_recovery) },
     { "Longest drawdown", f.duration(s.max_drawdown_duration_ns) }, { "Average drawdown", f.percent(s.average_drawdown) },
@@ -152,15 +167,16 @@ end
 local function trade_table(results)
   local by_id = {}
   for _, instrument in ipairs(results.instruments) do by_id[instrument.id] = instrument end
-  local out = { '<div class="scroll"><table><thead><tr><th>Symbol</th><th>Side</th><th>Quantity</th><th>Entry</th><th>Price</th><th>Exit</th><th>Price</th>'
-    .. "<th>Held</th><th>Fees</th><th>Net P&amp;L</th><th>Return</th></tr></thead>" }
+  local out = { '<div class="scroll"><table><thead><tr><th>Symbol</th><th>Side</th><th>Quantity</th><th>Entry</th><th>Price</th>'
+    .. "<th>Exit</th><th>Price</th><th>Held</th><th>Fees</th><th>Net P&amp;L</th><th>Return</th></tr></thead>" }
+  local row = "<tr>" .. ("<td>%s</td>"):rep(9) .. '<td class="%s">%s</td><td>%s</td></tr>'
   local trades = results.round_trips
   for i = 0, math.min(trades.n, TRADE_ROWS) - 1 do
     local trade = trades.at[i]
     local instrument = by_id[trade.instrument]
     local net, value = tonumber(trade.gross_e8 - trade.fees_e8) / 1e8, math.abs(tonumber(trade.entry_value_e8)) / 1e8
-    out[#out + 1] = ('<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td class="%s">%s</td><td>%s</td></tr>')
-      :format(escape(instrument.symbol), trade.direction > 0 and "long" or "short", format.decimal(trade.quantity, instrument.quantity_exponent),
+    out[#out + 1] = row:format(escape(instrument.symbol), trade.direction > 0 and "long" or "short", format.decimal(trade.quantity,
+      instrument.quantity_exponent),
         format.iso(trade.entry_ns):sub(1, 19):gsub("T", " "), format.decimal(trade.entry_price, instrument.price_exponent),
         format.iso(trade.exit_ns):sub(1, 19):gsub("T", " "), format.decimal(trade.exit_price, instrument.price_exponent),
         format.duration(trade.exit_ns - trade.entry_ns), format.money(tonumber(trade.fees_e8) / 1e8), signed(net), format.money(net),
@@ -239,8 +255,10 @@ local function instrument_data(results, instrument, indices, start_ms)
     local k = #stamps + 1
     stamps[k], prices[k], sides[k] = fill.ts_ns, tonumber(fill.price) * instrument.price_unit, fill.side == 1 and 1 or -1
   end
-  local one = { symbol = instrument.symbol, decimals = decimals_of(fills, indices, instrument.price_exponent), quantity_decimals = 0,
-    fills = { t = deltas(start_ms, stamps), p = json.list(prices), s = json.list(sides) }, drawn = #stamps }
+  local one = {
+    symbol = instrument.symbol, decimals = decimals_of(fills, indices, instrument.price_exponent), quantity_decimals = 0,
+    fills = { t = deltas(start_ms, stamps), p = json.list(prices), s = json.list(sides) }, drawn = #stamps,
+  }
   local at, held = downsample.position(fills, indices, POINTS)
   table.insert(at, 1, source.marks[0].ts_ns)
   table.insert(held, 1, 0)
@@ -278,7 +296,8 @@ local function payload(results)
     local equity = downsample.equity(source.marks, source.mark_count, results.equity_initial, POINTS)
     data.equity = { t = deltas(start_ms, equity.ts), v = json.list(equity.equity), d = json.list(equity.drawdown) }
     if #equity.ts < source.mark_count then
-      notes[#notes + 1] = ("The equity curve shows the lowest and highest of each stretch: %s of %s marks."):format(format.count(#equity.ts), format.count(source.mark_count))
+      notes[#notes + 1] = ("The equity curve shows the lowest and highest of each stretch: %s of %s marks."):format(
+        format.count(#equity.ts), format.count(source.mark_count))
     end
   end
   local by_instrument = {}
@@ -313,8 +332,9 @@ local function payload(results)
   data.series = json.list {}
   for n, series in ipairs(results.series) do
     local ts, values = downsample.series(series.ts, series.value, POINTS)
-    data.series[n] = { name = series.name, pane = series.pane or series.name, instrument = symbols[series.instrument] or series.symbol or data.instruments[1] and
-      data.instruments[1].symbol or "", t = deltas(start_ms, ts), v = json.list(values) }
+    local first = data.instruments[1] and data.instruments[1].symbol or ""
+    data.series[n] = { name = series.name, pane = series.pane or series.name, instrument = symbols[series.instrument] or first,
+      t = deltas(start_ms, ts), v = json.list(values) }
   end
   data.instruments = json.list(data.instruments)
   data.histogram = (distribution(results))
@@ -331,7 +351,7 @@ local function price_card(data)
     for i, one in ipairs(data.instruments) do options[i] = ('<option value="%d">%s</option>'):format(i - 1, escape(one.symbol)) end
     title = title .. '<select id="instrument" aria-label="instrument">' .. table.concat(options) .. "</select>"
   end
-  return card("", title, '<div class="chart" id="price"></div>') .. card("", "Position", '<div class="chart" id="position"></div>')
+  return card("", title, chart "price") .. card("", "Position", chart "position")
 end
 
 --- The whole page as a string.
@@ -346,23 +366,23 @@ function M.text(results, options)
   local symbols = {}
   for i = 1, math.min(#results.instruments, 12) do symbols[i] = results.instruments[i].symbol end
   if #results.instruments > 12 then symbols[#symbols + 1] = ("and %d more"):format(#results.instruments - 12) end
-  local span = s.start and date_of(s.start) .. (date_of(s.start) ~= date_of(s["end"]) and " to " .. date_of(s["end"]) or "") or "no market data"
+  local from, to = date_of(s.start), date_of(s["end"])
+  local span = not s.start and "no market data" or from == to and from or from .. " to " .. to
   local out = {}
   local function add(...) for _, text in ipairs { ... } do out[#out + 1] = text end end
-  add('<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n',
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'; script-src \'unsafe-inline\'; base-uri \'none\'; form-action \'none\'">\n',
-    '<meta name="color-scheme" content="light dark">\n<title>', escape(results.strategy), " - backtest</title>\n<style>\n", page.chart_style or "", page.style, "</style>\n</head>\n<body>\n<main>\n")
-  add("<header><h1>", escape(results.strategy), "</h1><p>", escape(table.concat(symbols, ", ")), #symbols > 0 and " &middot; " or "", escape(span), " &middot; ",
-    escape(results.currency), " &middot; times in ", escape(results.zone), "</p></header>\n")
+  add(HEAD, "<title>", escape(results.strategy), " - backtest</title>\n<style>\n", page.chart_style or "", page.style, "</style>\n</head>\n<body>\n<main>\n")
+  add("<header><h1>", escape(results.strategy), "</h1><p>", escape(table.concat(symbols, ", ")), #symbols > 0 and " &middot; " or "", escape(span),
+    " &middot; ", escape(results.currency), " &middot; times in ", escape(results.zone), "</p></header>\n")
   if results.failure then add('<section class="warn"><h2>Ended early</h2>', escape(results.failure), "</section>\n") end
-  add(keys(results), "\n", card("", "Equity", '<div class="chart" id="equity"></div>'), card("", "Drawdown", '<div class="chart" id="drawdown"></div>'), "\n", price_card(data),
-    '<div id="panes"></div>\n')
-  add('<div class="grid">', card("w4", "Account", facts(account_rows(s))), card("w4", "Risk", facts(risk_rows(s))), card("w4", "Trades", facts(trade_rows(s))), "\n")
+  add(keys(results), "\n", card("", "Equity", chart "equity"), card("", "Drawdown", chart "drawdown"), "\n", price_card(data), '<div id="panes"></div>\n')
+  add('<div class="grid">', card("w4", "Account", facts(account_rows(s))), card("w4", "Risk", facts(risk_rows(s))),
+    card("w4", "Trades", facts(trade_rows(s))), "\n")
   add(card("w8", "Monthly returns", months(results), "compounded from sessions"),
-    card("w4", "Distribution", data.histogram and '<div class="chart" id="histogram"></div>' or '<p class="note">Too few ' .. what .. ".</p>", what), "\n")
+    card("w4", "Distribution", data.histogram and chart "histogram" or '<p class="note">Too few ' .. what .. ".</p>", what), "\n")
   add(card("w4", "Execution", facts(execution_rows(results.execution))), card("w8", "Run", facts(summary.settings(results), "words")), "\n")
   if #getmetatable(results.handlers).keys > 0 then add(card("w6", "Handlers", handler_table(results))) end
-  local data_rows = { { "Messages read", format.count(results.data.messages) }, { "Events delivered", format.count(results.events) }, { "Problems", format.count(results.data.problems) } }
+  local data_rows = { { "Messages read", format.count(results.data.messages) }, { "Events delivered", format.count(results.events) },
+    { "Problems", format.count(results.data.problems) } }
   for _, problem in ipairs(results.data.problem_list) do data_rows[#data_rows + 1] = { "", problem } end
   local custom = {}
   for name in pairs(results.custom) do custom[#custom + 1] = name end
@@ -374,11 +394,13 @@ function M.text(results, options)
   add(card("w6", "Data", facts(data_rows)), "</div>\n")
   local shown = math.min(results.round_trips.n, TRADE_ROWS)
   if shown > 0 then
-    add("<section><details><summary>Round trips<small class=\"dim\"> ", shown < results.round_trips.n and ("the first %s of %s"):format(format.count(shown), format.count(results.round_trips.n))
-      or format.count(shown), ", times in UTC</small></summary>", trade_table(results), "</details></section>\n")
+    local all = format.count(results.round_trips.n)
+    add('<section><details><summary>Round trips<small class="dim"> ', shown < results.round_trips.n and ("the first %d of %s"):format(shown, all) or all,
+      ", times in UTC</small></summary>", trade_table(results), "</details></section>\n")
   end
   for _, note in ipairs(notes) do add('<p class="note">', escape(note), "</p>\n") end
-  add("<footer>Made by Tidelock. Formulas: docs/STATISTICS.md.", page.chart_code and " Charts: uPlot, copyright Leon Sorokin, MIT licence." or "", "</footer>\n</main>\n")
+  add("<footer>Made by Tidelock. Formulas: docs/STATISTICS.md.", page.chart_code and " Charts: uPlot, copyright Leon Sorokin, MIT licence." or "",
+    "</footer>\n</main>\n")
   add('<svg id="shape" width="0" height="0" aria-hidden="true"></svg>\n<script type="application/json" id="data">', json.encode(data), "</script>\n")
   if page.chart_code then add("<script>\n/*\n", page.chart_licence, "*/\n", page.chart_code, "</script>\n") end
   add("<script>\n", page.code, "</script>\n</body>\n</html>\n")

@@ -84,7 +84,8 @@ local function execution_groups(e)
   local markouts = { title = "Markouts (in our favour)" }
   for _, name in ipairs(statistics.horizons) do markouts[#markouts + 1] = { "After " .. name:gsub("(%d)(%a)", "%1 %2"), f.bps(e.markouts[name]) } end
   return {
-    { title = "Orders", { "Orders", f.count(e.orders) }, { "Replaces", f.count(e.replaces) }, { "Cancels", f.count(e.cancels) }, { "Fills", f.count(e.fills) } },
+    { title = "Orders", { "Orders", f.count(e.orders) }, { "Replaces", f.count(e.replaces) }, { "Cancels", f.count(e.cancels) }, { "Fills",
+      f.count(e.fills) } },
     { title = "Execution",
       { "Fill ratio", f.percent(e.fill_ratio) }, { "Maker share", f.percent(e.maker_share) }, { "Order to trade", f.ratio(e.order_to_trade) },
       { "Queue time, mean", f.duration(e.queue_time_ns) }, { "Queue time, median", f.duration(e.queue_time_p50_ns) },

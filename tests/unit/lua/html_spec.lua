@@ -15,7 +15,8 @@ local function run_of(count, change)
     return math.floor(state / 65536) % n + 1
   end
   local instruments = fixture.instruments(change and change.symbols)
-  local run = { source = fixture.source(fixture.random_steps(random, count, HOUR), 100000000000000LL, instruments), instruments = instruments, initial_cash = 1000000,
+  local run = { source = fixture.source(fixture.random_steps(random, count, HOUR), 100000000000000LL, instruments), instruments = instruments,
+    initial_cash = 1000000,
     strategy = "market_maker", script = "scripts/market_maker.lua", seed = 1 }
   for key, value in pairs(change or {}) do run[key] = value end
   return run
@@ -57,7 +58,8 @@ describe("the HTML report", function()
 
   it("escapes whatever a user named", function()
     local evil = [[</script><script>alert(1)</script>"'><img src=x onerror=alert(2)>&]]
-    local run = run_of(200, { strategy = evil, script = evil, files = { evil }, params = { { name = evil, value = evil } }, seed = evil, currency = evil, failure = evil,
+    local run = run_of(200, { strategy = evil, script = evil, files = { evil }, params = { { name = evil, value = evil } }, seed = evil,
+      currency = evil, failure = evil,
       settings = { { evil, evil } }, problem_list = { evil }, custom = { [evil] = evil }, handlers = { { name = evil, calls = 1, errors = 0 } },
       symbols = { "<b>\"&'" }, series = { { name = evil, pane = evil, ts = { fixture.START_NS }, value = { 1 } } } })
     local text = html.text(report.build(run))

@@ -18,7 +18,8 @@ local function random_run(change, count)
   end
   local instruments = fixture.instruments()
   local run = { source = fixture.source(fixture.random_steps(random, count or 800, HOUR), 100000000000000LL, instruments), instruments = instruments,
-    initial_cash = 1000000, strategy = "market_maker", seed = 7, events = 800, wall_seconds = 0.5, messages = 900, problems = 2, params = { { name = "size", value = 100 } },
+    initial_cash = 1000000, strategy = "market_maker", seed = 7, events = 800, wall_seconds = 0.5, messages = 900, problems = 2,
+      params = { { name = "size", value = 100 } },
     handlers = { { name = "on_quote", calls = 10, errors = 1, p50_ns = 100, p99_ns = 200, p999_ns = 0 / 0 } } }
   for key, value in pairs(change or {}) do run[key] = value end
   return run
@@ -75,11 +76,14 @@ describe("JSON", function()
   it("of a run has the keys that later checks read, with null for what is not defined", function()
     local run = random_run()
     local object = cjson.decode(report.to_json(report.build(run)))
-    for _, key in ipairs { "events", "wall_seconds", "events_per_second", "orders", "fills", "decisions_hash", "seed", "statistics", "execution", "handlers", "data" } do
+    for _, key in ipairs { "events", "wall_seconds", "events_per_second", "orders", "fills", "decisions_hash", "seed", "statistics", "execution",
+      "handlers", "data" } do
       assert.not_nil(object[key], key)
     end
-    for _, key in ipairs { "equity_final", "equity_peak", "return", "buy_and_hold_return", "cagr", "volatility_annual", "sharpe", "sortino", "calmar", "max_drawdown",
-      "max_drawdown_duration_ns", "trades", "win_rate", "profit_factor", "expectancy", "sqn", "best_trade", "worst_trade", "exposure_time", "turnover", "fees" } do
+    for _, key in ipairs { "equity_final", "equity_peak", "return", "buy_and_hold_return", "cagr", "volatility_annual", "sharpe", "sortino", "calmar",
+      "max_drawdown",
+      "max_drawdown_duration_ns", "trades", "win_rate", "profit_factor", "expectancy", "sqn", "best_trade", "worst_trade", "exposure_time", "turnover",
+        "fees" } do
       assert.is_number(object.statistics[key], key)
     end
     for _, key in ipairs { "fill_ratio", "maker_share", "order_to_trade", "queue_time_ns", "slippage", "markouts", "denies", "rejects" } do
@@ -200,7 +204,8 @@ describe("CSV", function()
   end)
 
   it("quotes what must be quoted and says where it cannot write", function()
-    local results = report.build(random_run { series = { { name = 'a,"b"', ts = { 1000000000LL }, value = { 1.5 } }, { name = "=1+1", ts = { 0LL }, value = { 2 } } } })
+    local results = report.build(random_run { series = { { name = 'a,"b"', ts = { 1000000000LL }, value = { 1.5 } }, { name = "=1+1", ts = { 0LL },
+      value = { 2 } } } })
     local path = os.tmpname()
     report.write_series(results, path)
     assert.equal('name,time,value\n"a,""b""",1970-01-01T00:00:01Z,1.5\n\'=1+1,1970-01-01T00:00:00Z,2\n', read(path))

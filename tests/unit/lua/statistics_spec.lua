@@ -68,7 +68,8 @@ describe("daily statistics", function()
   end)
 
   it("compound into months and years", function()
-    local months = statistics.months { { date = 20231229, ret = 0.1 }, { date = 20240102, ret = 0.1 }, { date = 20240131, ret = -0.1 }, { date = 20240301, ret = 0.5 } }
+    local months = statistics.months { { date = 20231229, ret = 0.1 }, { date = 20240102, ret = 0.1 }, { date = 20240131, ret = -0.1 },
+      { date = 20240301, ret = 0.5 } }
     assert.equal(2, #months)
     near(0.1, months[1][12])
     near(-0.01, months[2][1])
@@ -82,7 +83,8 @@ describe("daily statistics", function()
     -- 2024-01-02 (Tuesday) 15:00 and 19:00 in New York, the night after it, and Wednesday noon
     local hour = 3600000000000LL
     local steps = { { at = 20 * hour, price = 10000 }, { at = 24 * hour, price = 10000 }, { at = 30 * hour, price = 10000 }, { at = 41 * hour, price = 10000 } }
-    local results = report.build { source = fixture.source(steps, 100000000000LL, instruments), instruments = instruments, initial_cash = 1000, calendars = calendars, calendar = 1 }
+    local results = report.build { source = fixture.source(steps, 100000000000LL, instruments), instruments = instruments, initial_cash = 1000,
+      calendars = calendars, calendar = 1 }
     local dates = {}
     for i, day in ipairs(results.days) do dates[i] = day.date end
     assert.same({ 20240102, 20240103 }, dates)

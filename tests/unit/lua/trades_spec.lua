@@ -86,11 +86,7 @@ describe("round trips", function()
       assert.equal(closed, tonumber(quantity))
       -- with the open lots at the last price, and all fees, it is the account's result
       local last = tonumber(source.marks[source.mark_count - 1].equity_e8 - 100000000000000LL)
-      local price, open = nil, 0
-      for i = #steps, 1, -1 do
-        price = steps[i].price or steps[i].fill.price
-        break
-      end
+      local price, open = steps[#steps].price or steps[#steps].fill.price, 0
       for _, entry in ipairs(queue) do open = open + (price - entry) * direction * 100 end
       assert.equal(last, (naive + open) * 1e6 - tonumber(source.fees_e8))
       local results = report.build { source = source, instruments = instruments, initial_cash = 1000000 }
