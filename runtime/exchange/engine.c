@@ -322,8 +322,8 @@ static void replace_waiting(tl_engine *engine, engine_market *market, uint32_t a
 static int replace_resting(tl_engine *engine, engine_market *market, uint32_t at, int64_t price, int64_t total) {
     engine_order *order = &engine->orders[at];
     if (order->flags & TL_FLAG_REDUCE_ONLY) {
-        int64_t most = order->filled + tl_engine_reducible(engine, order->holding, order->side);
-        if (total > most) total = most;
+        int64_t reducible = tl_engine_reducible(engine, order->holding, order->side);
+        if (total - order->filled > reducible) total = order->filled + reducible;
     }
     int64_t open = engine_open_quantity(order), new_open = total - order->filled;
     if (price == order->price && new_open < open) {

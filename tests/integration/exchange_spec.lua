@@ -182,6 +182,38 @@ describe("tidelock exchange", function()
     os.remove(back)
   end)
 
+  it("does what its page says", function()
+    local page = io.open("docs/EXCHANGE.md"):read "*a"
+    local asked, answered = page:match "In:%s+```json\n(.-)```.-Out:%s+```json\n(.-)\n```"
+    local _, raw = run(asked)
+    assert.equal(answered, raw)
+  end)
+
+  it("takes any damage to its lines", function()
+    math.randomseed(99)
+    local random = math.random
+    local whole = { '{"op":"new","id":"a1","symbol":"X","side":"buy","type":"limit","price":"10.5","quantity":"3","tif":"gtc","account":"q"}',
+                    '{"op":"new","id":"b1","symbol":"X","side":"sell","type":"stop_limit","price":10.4,"stop_price":"10","quantity":7,"display":"2"}',
+                    '{"op":"replace","id":"a1","price":"10.6","quantity":"5"}', '{"op":"cancel","id":"b1"}', '{"op":"time","ts":5}',
+                    '{"op":"book","symbol":"X","levels":3}' }
+    local lines = {}
+    for i = 1, 20000 do
+      local line = whole[random(#whole)]:gsub("([ab])1", "%1" .. random(30))
+      for _ = 1, random(0, 2) do
+        local at, how = random(#line), random(4)
+        if how == 1 then line = line:sub(1, at - 1) .. string.char(random(0, 255)) .. line:sub(at + 1)
+        elseif how == 2 then line = line:sub(1, at - 1) .. line:sub(at + 1)
+        elseif how == 3 then line = line:sub(1, at) .. line:sub(random(#line))
+        else line = line:sub(1, at) .. tostring(random(-99, 99)) .. line:sub(at + 1) end
+      end
+      lines[i] = line:gsub("\n", " ")
+    end
+    local events, _, status = run(table.concat(lines, "\n") .. '\n{"op":"sync","id":"end"}\n')
+    assert.equal(0, status)
+    assert.equal("end", events[#events].id)
+    assert.is_true(#events > 10000)
+  end)
+
   it("fails with a sentence when there is no such file, and tells a misuse apart", function()
     local out = os.tmpname()
     assert.equal(256, os.execute(binary .. " exchange --scenario /nowhere/at/all 2>" .. out))

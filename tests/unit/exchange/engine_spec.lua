@@ -145,6 +145,23 @@ describe("stops", function()
     assert.same({ "triggered 2 1@-", "canceled 2 no_liquidity" }, e:events())
   end)
 
+  it("trail for the one that has seen least, too", function()
+    local e = matching.new()
+    C.tl_engine_saw_trade(e.engine, 0, 95)
+    e:new(1, "sell", 1, nil, { type = "trailing_stop", offset = 10 })
+    e:new(2, "buy", 1, nil, { type = "trailing_stop", offset = 10 })
+    C.tl_engine_saw_trade(e.engine, 0, 100)
+    e:new(3, "sell", 1, nil, { type = "trailing_stop", offset = 30 })
+    C.tl_engine_saw_trade(e.engine, 0, 92)
+    e:new(4, "buy", 1, nil, { type = "trailing_stop", offset = 30 })
+    C.tl_engine_saw_trade(e.engine, 0, 98)
+    e:events()
+    C.tl_engine_saw_trade(e.engine, 0, 90) -- the first trails 100, not 95
+    assert.same({ "triggered 1 1@-", "canceled 1 no_liquidity" }, e:events())
+    C.tl_engine_saw_trade(e.engine, 0, 100)
+    assert.same({ "triggered 2 1@-", "canceled 2 no_liquidity" }, e:events())
+  end)
+
   it("look at the quote or the mark when they are told to", function()
     local e = matching.new()
     e:new(1, "sell", 5, nil, { type = "stop", stop = 95, on_quote = true })
@@ -355,6 +372,58 @@ describe("what cannot be", function()
     assert.same({ "replace_rejected 1 overflow" }, e:replace(1, 101, half + 1))
     assert.equal(3, #e:new(4, "sell", 1, 100))
     assert.equal(1, #e:new(5, "buy", 1, 100))
+  end)
+end)
+
+describe("hostile fields", function()
+  it("never break the book, whatever they hold", function()
+    local seed = 4242
+    math.randomseed(seed)
+    local random = math.random
+    local extremes = { 0LL, 1LL, -1LL, 2LL ^ 62, 2LL ^ 62 + 1, 2LL ^ 61, 0x7fffffffffffffffLL, matching.ABSENT, matching.ABSENT + 1, 100000000LL, 99999999LL }
+    local function any() return random(3) == 1 and extremes[random(#extremes)] or ffi.cast("int64_t", 100 + random(-20, 20)) end
+    local e = matching.new { instruments = 2, tick = random(2), lot = 1 }
+    local o = e.order
+    for n = 1, 60000 do
+      local dice = random(12)
+      if dice <= 7 then
+        local sane = random(4) > 1
+        o.id, o.quantity, o.price = random(300), random(3) == 1 and any() or random(50), any()
+        o.stop_price = random(3) == 1 and any() or matching.ABSENT
+        o.offset, o.display, o.expire_ns = random(4) == 1 and any() or 0, random(4) == 1 and any() or 0, random(4) == 1 and any() or 0
+        o.instrument = sane and random(0, 1) or random(0, 3) == 0 and 4294967295 or random(0, 5)
+        o.owner, o.flags = random(0, 3), random(3) == 1 and random(0, 511) or 0
+        o.side, o.type = sane and random(1, 2) or random(0, 255), sane and random(0, 5) or random(0, 255)
+        o.time_in_force = sane and random(0, 4) or random(0, 255)
+        C.tl_engine_new(e.engine, o)
+      elseif dice == 8 then C.tl_engine_cancel(e.engine, random(300))
+      elseif dice == 9 then C.tl_engine_replace(e.engine, random(300), any(), any())
+      elseif dice == 10 then C.tl_engine_replace_stop(e.engine, random(300), any(), any())
+      elseif dice == 11 then
+        local what = random(5)
+        if what == 1 then C.tl_engine_saw_trade(e.engine, random(0, 3), any())
+        elseif what == 2 then C.tl_engine_saw_mark(e.engine, random(0, 3), any())
+        elseif what == 3 then C.tl_engine_saw_quote(e.engine, random(0, 3))
+        elseif what == 4 then C.tl_engine_hit(e.engine, random(0, 3), random(0, 3), any(), any(), 0, 1)
+        else C.tl_engine_adjust(e.engine, random(0, 3), random(0, 1), any()) end
+      else
+        C.tl_engine_time(e.engine, random(1000) == 1 and any() or n)
+        if random(40) == 1 then C.tl_engine_set_state(e.engine, random(0, 3), random(0, 300)) end
+        C.tl_engine_set_state(e.engine, random(0, 1), 3)
+        if random(40) == 1 then C.tl_engine_end_of_day(e.engine, random(0, 3)) end
+      end
+      local events = C.tl_engine_events(e.engine, e.count)
+      for i = 0, e.count[0] - 1 do
+        assert(events[i].remaining >= 0 and events[i].kind > 0, "operation " .. n)
+      end
+      C.tl_engine_clear_events(e.engine)
+      if n % 100 == 0 then
+        for instrument = 0, 1 do
+          local bids, asks = e:book("buy", instrument), e:book("sell", instrument)
+          if bids[1] and asks[1] then assert.is_true(tonumber(bids[1]:match "^[^:]+") < tonumber(asks[1]:match "^[^:]+")) end
+        end
+      end
+    end
   end)
 end)
 
