@@ -296,16 +296,68 @@ function Run:play(progress)
   end
 end
 
---- Text of a latency leg for a person.
-function Run:latency_text(leg)
-  local setting = self.latency[leg]
-  if not setting then return "0" end
-  if setting.kind == "constant" then return duration.format(setting.base or 0) end
+local function latency_text(setting)
+  if not setting then return 0 end
+  if setting.kind == "constant" then return setting.base or 0 end
   local parts = {}
   for _, name in ipairs { "base", "min", "max", "mean", "median", "p99" } do
     if setting[name] then parts[#parts + 1] = name .. " " .. duration.format(setting[name]) end
   end
   return setting.kind .. " (" .. table.concat(parts, ", ") .. ")"
+end
+
+local function handler_list(host)
+  local list, stats = {}, ffi.new "tl_handler_stats"
+  for i = 0, C.tl_host_handlers(host) - 1 do
+    C.tl_host_handler_stats(host, i, stats)
+    list[#list + 1] = { name = ffi.string(stats.name), calls = tonumber(stats.calls), errors = tonumber(stats.errors), p50_ns = stats.p50_ns,
+      p99_ns = stats.p99_ns, p999_ns = stats.p999_ns, max_ns = stats.max_ns }
+  end
+  return list
+end
+
+local function param_list(host)
+  local list = {}
+  for i = 0, C.tl_host_param_count(host) - 1 do
+    list[#list + 1] = { name = ffi.string(C.tl_host_param_name(host, i)), value = ffi.string(C.tl_host_param_text(host, i)) }
+  end
+  return list
+end
+
+local function problem_list(simulator)
+  local list = {}
+  repeat
+    local line = ffi.string(C.tl_simulator_problem(simulator, #list))
+    if line ~= "" then list[#list + 1] = line end
+  until line == ""
+  return list
+end
+
+--- What tidelock.report builds results from.
+---@return table
+function Run:description()
+  local counts = ffi.new "tl_simulator_counts"
+  C.tl_simulator_count(self.simulator, counts)
+  local fill, options = self.fill, self.options
+  local settings = {
+    { "Leverage", ("%g"):format(self.account.leverage) }, { "Short selling", self.account.short and "allowed" or "refused" },
+    { "Queue model", fill.queue or "conservative" }, { "Bar path", fill.bar_path or "nearest" },
+    { "Slippage", ("%d ticks"):format(fill.slippage_ticks or 0) },
+    { "Share of a bar's volume", fill.volume_share and ("%g"):format(fill.volume_share) or "no limit" },
+  }
+  if options.from or options.to then settings[#settings + 1] = { "Span", (options.from or "start") .. " to " .. (options.to or "end") } end
+  for _, note in ipairs(self.inputs.notes) do settings[#settings + 1] = { "Note", note } end
+  local latency = {}
+  for _, leg in ipairs(LEGS) do latency[leg] = latency_text(self.latency[leg]) end
+  return {
+    recorder = self.recorder, instruments = self.instruments, initial_cash = self.account.cash, calendars = self.calendars,
+    calendar = C.tl_instruments_at(self.instruments, self.subscribed[1]).calendar, subscribed = self.subscribed, strategy = self.name,
+    script = options.script, version = ffi.string(C.tl_version()), currency = self.account.currency, seed = self.seed, files = self.inputs.files,
+    params = param_list(self.host), latency = latency, fees = self.fees or {}, settings = settings, events = tonumber(self.counts.events),
+    wall_seconds = self.wall_seconds, messages = tonumber(counts.messages), problems = tonumber(counts.problems),
+    problem_list = problem_list(self.simulator), handlers = handler_list(self.host), errors = tonumber(C.tl_host_errors(self.host)),
+    first_error = ffi.string(C.tl_host_first_error(self.host)), failure = self.failure,
+  }
 end
 
 return M

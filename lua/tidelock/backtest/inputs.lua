@@ -9,6 +9,7 @@ local M = {}
 
 local BAR_TIMES = { open = 1, close = 2 }
 local SNIFFED_BYTES = 64
+local UNKNOWN_DAY = 20240102 -- an ordinary trading day
 
 --- Splits a spec into file, symbol and interval (ns); the last two may be nil.
 ---@param spec string
@@ -44,6 +45,15 @@ local function date_number(text)
   return tonumber(year .. month .. day)
 end
 
+--- The day of an ITCH file: as told, by its name, or a stated one.
+local function itch_date(list, file, options)
+  if options.date then return date_number(options.date) end
+  local date = C.tl_itch_date_of_name(file)
+  if date ~= 0 then return date end
+  list.notes[#list.notes + 1] = ("%s has no date in its name: taken as 2024-01-02"):format(file)
+  return UNKNOWN_DAY
+end
+
 local function open_csv(run, list, file, options, symbol, interval, name)
   local calendar = options.calendar or run.config.calendar or "XNAS"
   local id = C.tl_calendars_find(run.calendars, calendar)
@@ -73,13 +83,13 @@ end
 
 --- Opens all files of `options.data` and `options.inputs` into the run's simulator.
 function M.open(run, options)
-  local list = { files = {}, bars = {}, data = {} }
+  local list = { files = {}, bars = {}, data = {}, notes = {} }
   if #(options.data or {}) == 0 then error("no data: name files with --data", 0) end
   for _, spec in ipairs(options.data) do
     local file, symbol, interval = M.split(spec)
     list.files[#list.files + 1] = file
     if M.is_itch(file) then
-      check(C.tl_simulator_add_itch(run.simulator, file, options.date and date_number(options.date) or 0))
+      check(C.tl_simulator_add_itch(run.simulator, file, itch_date(list, file, options)))
     else
       open_csv(run, list, file, options, symbol, interval)
     end

@@ -1,0 +1,529 @@
+#include "sched/backtest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue/delay_line.h"
+
+enum { COMPUTE_KEPT = 256, MAX_BATCH = 128, MAX_CLOSING = 4096 };
+
+#define NEVER INT64_MAX
+
+/* A record on its way to the strategy. */
+typedef struct staged {
+    tl_event event;
+    tl_event_tail tail;
+} staged;
+
+typedef struct warm_series {
+    int64_t interval_ns;
+    uint32_t instrument;
+    uint32_t missing;
+} warm_series;
+
+typedef enum stage { STAGE_NEW = 0, STAGE_STARTED, STAGE_PLAYING, STAGE_STOPPED, STAGE_ENDED } stage;
+
+struct tl_backtest {
+    tl_backtest_config with;
+    tl_input_log *log;
+    tl_mirror *mirror;
+    tl_delay_line market;    /* of staged: market data for the strategy */
+    tl_delay_line bars;      /* of staged: bars; at equal times after market data */
+    tl_delay_line sent;      /* of tl_command: strategy to gateway */
+    tl_delay_line entering;  /* of tl_command: gateway to venue */
+    tl_delay_line reporting; /* of tl_report: venue to gateway */
+    tl_delay_line taken;     /* of tl_report: venue reports that the gateway has taken, due at once */
+    tl_delay_line answering; /* of tl_report: the gateway's own answers */
+    staged *closing;         /* bars of one close, until all of that time are in */
+    uint32_t closing_count;
+    int64_t closing_ns;               /* NEVER when none are gathered */
+    int64_t busy_until_ns;            /* the strategy computes until then */
+    int64_t compute_ns[COMPUTE_KEPT]; /* drawn by sequence: a record that is served twice keeps its draw */
+    uint64_t compute_drawn;           /* the highest sequence drawn for */
+    uint64_t collected;               /* log index behind the last collected record */
+    int64_t quantum;                  /* records still to be served in this run */
+    uint64_t handled_kinds;           /* a bit for each kind that has a handler: these take compute time */
+    uint32_t report_sequence;         /* of what is delivered: the gateway's own answers come later than they were made */
+    int64_t last_history_ns;          /* what is due after it, when history has ended, does not happen */
+    FILE *decisions;                  /* NULL when they are not written */
+    const tl_instruments *instruments;
+    warm_series *warm;
+    uint32_t warm_count;
+    bool history_phase; /* bars of warm-up are being sent */
+    bool no_memory;
+    stage stage;
+    tl_backtest_counts counts;
+};
+
+static uint64_t kinds_with_handlers(const tl_host *host) {
+    static const struct {
+        const char *handler;
+        uint8_t kind;
+    } of[] = {
+        {"on_quote", TL_EVENT_QUOTE}, {"on_trade", TL_EVENT_TRADE},   {"on_book", TL_EVENT_BOOK},
+        {"on_bar", TL_EVENT_BAR},     {"on_bars", TL_EVENT_BARS},     {"on_status", TL_EVENT_STATUS},
+        {"on_mark", TL_EVENT_MARK},   {"on_action", TL_EVENT_ACTION}, {"on_data", TL_EVENT_DATA},
+        {"on_gap", TL_EVENT_GAP},     {"on_order", TL_EVENT_REPORT},  {"on_fill", TL_EVENT_REPORT},
+        {"on_timer", TL_EVENT_TIMER}, {"on_start", TL_EVENT_START},
+    };
+    uint64_t kinds = 1ull << TL_EVENT_TIMER; /* functions as timers have no handler by name */
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        if (tl_host_has_handler(host, of[i].handler)) kinds |= 1ull << of[i].kind;
+    return kinds;
+}
+
+static uint32_t poll_records(void *context, tl_input_log *log, uint32_t max_records);
+
+tl_status tl_backtest_create(const tl_backtest_config *config, tl_backtest **out) {
+    tl_backtest *b = calloc(1, sizeof *b);
+    if (b == NULL) return tl_error_set(TL_ERR_NO_MEMORY, "no memory for a backtest");
+    b->with = *config;
+    b->log = tl_host_log(config->host);
+    b->mirror = tl_host_mirror(config->host);
+    b->closing = malloc(MAX_CLOSING * sizeof *b->closing);
+    b->closing_ns = NEVER;
+    b->busy_until_ns = INT64_MIN;
+    b->collected = b->log->begin;
+    b->handled_kinds = kinds_with_handlers(config->host);
+    tl_delay_line *lines[] = {&b->market, &b->bars, &b->sent, &b->entering, &b->reporting, &b->taken, &b->answering};
+    static const size_t sizes[] = {sizeof(staged),    sizeof(staged),    sizeof(tl_command), sizeof(tl_command),
+                                   sizeof(tl_report), sizeof(tl_report), sizeof(tl_report)};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (tl_delay_line_init(lines[i], sizes[i]) != TL_OK || b->closing == NULL) {
+            tl_backtest_destroy(b);
+            return tl_error_set(TL_ERR_NO_MEMORY, "no memory for a backtest");
+        }
+    tl_host_set_poll(config->host, poll_records, b);
+    *out = b;
+    return TL_OK;
+}
+
+void tl_backtest_destroy(tl_backtest *b) {
+    if (b == NULL) return;
+    tl_delay_line *lines[] = {&b->market, &b->bars, &b->sent, &b->entering, &b->reporting, &b->taken, &b->answering};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        tl_delay_line_close(lines[i]);
+    if (b->decisions != NULL) fclose(b->decisions);
+    free(b->closing);
+    free(b->warm);
+    free(b);
+}
+
+tl_status tl_backtest_warm(tl_backtest *b, uint32_t instrument, int64_t interval_ns, uint32_t count) {
+    warm_series *warm = realloc(b->warm, (b->warm_count + 1) * sizeof *warm);
+    if (warm == NULL) return tl_error_set(TL_ERR_NO_MEMORY, "no memory for %u series of bars", b->warm_count + 1);
+    b->warm = warm;
+    warm[b->warm_count++] = (warm_series){.interval_ns = interval_ns, .instrument = instrument, .missing = count};
+    b->counts.warming += count > 0;
+    return TL_OK;
+}
+
+tl_status tl_backtest_write_decisions(tl_backtest *b, const tl_instruments *instruments, const char *path) {
+    b->instruments = instruments;
+    b->decisions = fopen(path, "w");
+    if (b->decisions == NULL) return tl_error_set(TL_ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    fputs("ts_ns,input_sequence,kind,order_id,symbol,side,type,time_in_force,quantity,price,stop_price\n", b->decisions);
+    return TL_OK;
+}
+
+static void write_price(FILE *file, int64_t price, int exponent) {
+    char text[TL_FIXED_TEXT_BYTES] = "";
+    if (price != TL_ABSENT) tl_fixed_format(price, exponent, text);
+    fprintf(file, ",%s", text);
+}
+
+static void write_decision(tl_backtest *b, const tl_command *c, int64_t now_ns) {
+    static const char *const kinds[TL_COMMANDS] = {"none", "new", "cancel", "replace", "cancel_all"};
+    bool known = c->instrument < tl_instruments_count(b->instruments);
+    const tl_instrument *one = known ? tl_instruments_at(b->instruments, c->instrument) : NULL;
+    fprintf(b->decisions, "%lld,%llu,%s,%llu,%s,%s,%s,%s", (long long)now_ns, (unsigned long long)c->input_sequence,
+            c->kind < TL_COMMANDS ? kinds[c->kind] : "", (unsigned long long)c->order_id, known ? one->symbol : "",
+            c->side == TL_SIDE_BUY    ? "buy"
+            : c->side == TL_SIDE_SELL ? "sell"
+                                      : "",
+            tl_order_type_name(c->type), tl_time_in_force_name(c->time_in_force));
+    write_price(b->decisions, c->quantity, known ? one->quantity_exponent : 0);
+    write_price(b->decisions, c->price, known ? one->price_exponent : 0);
+    write_price(b->decisions, c->stop_price, known ? one->price_exponent : 0);
+    fputc('\n', b->decisions);
+}
+
+static void push(tl_backtest *b, tl_delay_line *line, int64_t at_ns, const void *item) {
+    void *place = tl_delay_line_push(line, at_ns);
+    if (place == NULL)
+        b->no_memory = true;
+    else
+        memcpy(place, item, line->item_bytes);
+}
+
+static int64_t later(int64_t ns, int64_t by_ns) {
+    return ns > NEVER - by_ns ? NEVER : ns + by_ns;
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* ---- bars ---- */
+
+/* Bars come out a close at a time: shorter intervals first, then in the order of the symbols. */
+static void gather_bar(tl_backtest *b, const tl_event *event, const tl_event_tail *tail) {
+    if (b->closing_count == MAX_CLOSING) {
+        b->no_memory = true;
+        return;
+    }
+    uint32_t at = b->closing_count++;
+    while (at > 0 &&
+           (b->closing[at - 1].tail.w[4] > tail->w[4] ||
+            (b->closing[at - 1].tail.w[4] == tail->w[4] && b->closing[at - 1].event.instrument > event->instrument))) {
+        b->closing[at] = b->closing[at - 1];
+        at--;
+    }
+    b->closing[at] = (staged){.event = *event, .tail = *tail};
+    b->closing_ns = event->ts_ns;
+}
+
+static void deliver_bar(tl_backtest *b, const staged *bar, int64_t close_ns) {
+    int64_t at_ns = later(close_ns, tl_latency_least_ns(b->with.feed));
+    if (at_ns < b->market.last_ns) at_ns = b->market.last_ns;
+    push(b, &b->bars, at_ns, bar);
+}
+
+static void flush_closing(tl_backtest *b) {
+    int64_t close_ns = b->closing_ns;
+    b->closing_ns = NEVER;
+    for (uint32_t i = 0; i < b->closing_count; i++) {
+        const staged *bar = &b->closing[i];
+        deliver_bar(b, bar, close_ns);
+        if (i + 1 < b->closing_count && b->closing[i + 1].tail.w[4] == bar->tail.w[4]) continue;
+        staged all_in = {.event = {.ts_ns = close_ns,
+                                   .instrument = (uint32_t)TL_NO_INSTRUMENT,
+                                   .kind = TL_EVENT_BARS,
+                                   .w = {bar->tail.w[4], close_ns}}};
+        deliver_bar(b, &all_in, close_ns);
+    }
+    if (b->with.bars != NULL) {
+        for (uint32_t i = 0; i < b->closing_count; i++)
+            tl_bars_feed(b->with.bars, &b->closing[i].event, &b->closing[i].tail);
+    }
+    b->closing_count = 0;
+}
+
+static void close_built_bars(tl_backtest *b, int64_t now_ns) {
+    staged bar;
+    while (tl_bars_take(b->with.bars, now_ns, &bar.event, &bar.tail))
+        deliver_bar(b, &bar, bar.event.ts_ns);
+}
+
+/* ---- the venue ---- */
+
+static void take_market(tl_backtest *b) {
+    uint32_t slots;
+    const tl_event *event = tl_simulator_events(b->with.simulator, &slots);
+    for (const tl_event *end = event + slots; event < end;) {
+        unsigned length = tl_event_slots(event->kind);
+        const tl_event_tail *tail = (const tl_event_tail *)(event + 1);
+        if (event->kind == TL_EVENT_BAR) {
+            gather_bar(b, event, tail);
+        } else {
+            if (event->kind == TL_EVENT_TRADE && b->with.bars != NULL) {
+                close_built_bars(b, event->ts_ns);
+                tl_bars_feed(b->with.bars, event, NULL);
+            }
+            staged *place = tl_delay_line_push(&b->market, later(event->ts_ns, tl_latency_draw(b->with.feed)));
+            if (place == NULL) {
+                b->no_memory = true;
+            } else {
+                place->event = *event;
+                if (length > 1) place->tail = *tail;
+            }
+        }
+        event += length;
+    }
+}
+
+static void take_venue_output(tl_backtest *b) {
+    take_market(b);
+    uint32_t count;
+    const tl_report *reports = tl_simulator_reports(b->with.simulator, &count);
+    for (uint32_t i = 0; i < count; i++)
+        push(b, &b->reporting, later(reports[i].ts_venue_ns, tl_latency_draw(b->with.report)), &reports[i]);
+    tl_simulator_clear_output(b->with.simulator);
+}
+
+/* ---- the gateway ---- */
+
+static void take_gateway_output(tl_backtest *b, int64_t now_ns, bool from_venue) {
+    uint32_t count;
+    const tl_command *commands = tl_gateway_venue_commands(b->with.gateway, &count);
+    for (uint32_t i = 0; i < count; i++)
+        push(b, &b->entering, later(now_ns, tl_latency_draw(b->with.entry)), &commands[i]);
+    const tl_report *reports = tl_gateway_reports(b->with.gateway, &count);
+    int64_t answer_ns = later(now_ns, tl_latency_least_ns(b->with.entry) + tl_latency_least_ns(b->with.report));
+    for (uint32_t i = 0; i < count; i++) {
+        tl_recorder_report(b->with.recorder, &reports[i], now_ns);
+        if (from_venue)
+            push(b, &b->taken, now_ns, &reports[i]);
+        else
+            push(b, &b->answering, answer_ns, &reports[i]);
+    }
+    tl_gateway_clear_output(b->with.gateway);
+}
+
+static void gateway_command(tl_backtest *b) {
+    int64_t now_ns = tl_delay_line_next_ns(&b->sent);
+    const tl_command *command = tl_delay_line_at(&b->sent, b->sent.head++);
+    b->counts.commands++;
+    if (b->decisions != NULL) write_decision(b, command, now_ns);
+    tl_recorder_command(b->with.recorder, command, now_ns);
+    tl_gateway_command(b->with.gateway, command, now_ns);
+    take_gateway_output(b, now_ns, false);
+}
+
+static void gateway_timer(tl_backtest *b, int64_t now_ns) {
+    tl_gateway_time(b->with.gateway, now_ns);
+    take_gateway_output(b, now_ns, false);
+}
+
+static void gateway_report(tl_backtest *b) {
+    int64_t now_ns = tl_delay_line_next_ns(&b->reporting);
+    const tl_report *report = tl_delay_line_at(&b->reporting, b->reporting.head++);
+    tl_gateway_report(b->with.gateway, report, now_ns);
+    take_gateway_output(b, now_ns, true);
+}
+
+/* Commands and gateway timers up to and including `until_ns`, in the order of their time. */
+static void step_gateway(tl_backtest *b, int64_t until_ns) {
+    for (;;) {
+        int64_t command_ns = tl_delay_line_next_ns(&b->sent), timer_ns = tl_gateway_next_timer_ns(b->with.gateway);
+        if (least(command_ns, timer_ns) > until_ns) return;
+        if (timer_ns <= command_ns)
+            gateway_timer(b, timer_ns);
+        else
+            gateway_command(b);
+    }
+}
+
+static void follow_subscriptions(tl_backtest *b) {
+    bool wanted;
+    for (int64_t id; (id = tl_host_next_subscription(b->with.host, &wanted)) >= 0;)
+        if (wanted)
+            tl_simulator_want(b->with.simulator, (uint32_t)id,
+                              TL_WANT_QUOTES | TL_WANT_TRADES | TL_WANT_LEVELS | TL_WANT_BARS | TL_WANT_QUEUE);
+}
+
+/* Walks the records that the strategy has consumed since the last poll: the market moves on for the gateway, what their handlers sent
+ * sets out. Records that were served and taken back are still at the head of the staged market. */
+static void collect(tl_backtest *b) {
+    tl_input_log *log = b->log;
+    uint32_t count, next = 0;
+    const tl_command *commands = tl_mirror_commands(b->mirror, &count);
+    while (b->collected != log->begin) {
+        const tl_event *event = &log->slots[b->collected & log->mask];
+        if (event->kind == TL_EVENT_NONE) {
+            b->collected++;
+            continue;
+        }
+        unsigned length = tl_event_slots(event->kind);
+        const tl_event_tail *tail = length > 1 ? (const tl_event_tail *)(event + 1) : NULL;
+        if (event->source == TL_SOURCE_MARKET || event->source == TL_SOURCE_BAR) {
+            step_gateway(b, event->ts_recv_ns);
+            tl_gateway_market(b->with.gateway, event, tail);
+            tl_recorder_market(b->with.recorder, event, tail, event->ts_recv_ns);
+            b->counts.events++;
+            if (event->source == TL_SOURCE_MARKET) b->market.head++;
+        }
+        int64_t sent_ns = later(event->ts_recv_ns, b->compute_ns[event->sequence % COMPUTE_KEPT]);
+        for (; next < count && commands[next].input_sequence <= event->sequence; next++)
+            push(b, &b->sent, sent_ns, &commands[next]);
+        b->busy_until_ns = sent_ns;
+        b->counts.records++;
+        b->collected += length;
+    }
+    if (count > 0) tl_mirror_clear_commands(b->mirror);
+    follow_subscriptions(b);
+}
+
+/* ---- serving ---- */
+
+/* Appends a record that is due at due_ns; it waits while the strategy computes. False when the log is full. */
+static bool serve(tl_backtest *b, const tl_event *event, const tl_event_tail *tail, int64_t due_ns, int source) {
+    tl_event record = *event;
+    uint64_t sequence = b->log->next_sequence;
+    record.ts_recv_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
+    record.source = (uint8_t)source;
+    if (!tl_input_log_append(b->log, &record, tail)) return false;
+    if (sequence > b->compute_drawn) {
+        b->compute_drawn = sequence;
+        b->compute_ns[sequence % COMPUTE_KEPT] =
+            (b->handled_kinds >> event->kind & 1) ? tl_latency_draw(b->with.compute) : 0;
+    }
+    b->busy_until_ns = later(record.ts_recv_ns, b->compute_ns[sequence % COMPUTE_KEPT]);
+    b->counts.now_ns = record.ts_recv_ns;
+    b->quantum--;
+    return true;
+}
+
+static uint32_t serve_own(tl_backtest *b, uint8_t kind, int64_t word) {
+    tl_event event = {.ts_ns = b->counts.now_ns, .instrument = (uint32_t)TL_NO_INSTRUMENT, .kind = kind, .w = {word}};
+    return serve(b, &event, NULL, b->counts.now_ns, TL_SOURCE_OPERATOR);
+}
+
+static uint32_t serve_report(tl_backtest *b, tl_delay_line *line) {
+    tl_report report = *(const tl_report *)tl_delay_line_at(line, line->head);
+    int64_t due_ns = tl_delay_line_next_ns(line);
+    report.report_sequence = ++b->report_sequence;
+    tl_event event = {.ts_ns = report.ts_venue_ns, .instrument = report.instrument, .kind = TL_EVENT_REPORT};
+    tl_event_tail tail;
+    memcpy(event.w, &report, sizeof event.w);
+    memcpy(tail.w, (const char *)&report + sizeof event.w, sizeof tail.w);
+    line->head++;
+    return serve(b, &event, &tail, due_ns, TL_SOURCE_REPORT);
+}
+
+/* Market records that no answer to an earlier one of them can precede. */
+static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t history_ns) {
+    uint64_t index = b->market.head;
+    const staged *first = tl_delay_line_at(&b->market, index);
+    if (!serve(b, &first->event, &first->tail, tl_delay_line_ns(&b->market, index), TL_SOURCE_MARKET)) return 0;
+    if (++index == b->market.tail || max_records == 1) return 1;
+    int64_t report_ns = tl_latency_least_ns(b->with.report), entry_ns = tl_latency_least_ns(b->with.entry);
+    int64_t limit_ns = later(b->counts.now_ns, tl_latency_least_ns(b->with.compute) + entry_ns + report_ns);
+    limit_ns = least(limit_ns, later(least(history_ns, tl_delay_line_next_ns(&b->entering)), report_ns));
+    limit_ns = least(limit_ns, least(tl_delay_line_next_ns(&b->sent), tl_gateway_next_timer_ns(b->with.gateway)));
+    limit_ns = least(limit_ns, least(tl_delay_line_next_ns(&b->reporting), tl_delay_line_next_ns(&b->taken)));
+    limit_ns = least(limit_ns, least(tl_delay_line_next_ns(&b->answering), tl_delay_line_next_ns(&b->bars)));
+    limit_ns = least(limit_ns, least(tl_host_next_timer_ns(b->with.host), b->closing_ns));
+    if (b->with.bars != NULL) limit_ns = least(limit_ns, tl_bars_next_close_ns(b->with.bars));
+    uint32_t served = 1;
+    for (; index < b->market.tail && served < max_records; index++, served++) {
+        int64_t due_ns = tl_delay_line_ns(&b->market, index);
+        if ((due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns) >= limit_ns) break;
+        const staged *item = tl_delay_line_at(&b->market, index);
+        if (!serve(b, &item->event, &item->tail, due_ns, TL_SOURCE_MARKET)) break;
+    }
+    return served;
+}
+
+static uint32_t serve_bar(tl_backtest *b) {
+    const staged *bar = tl_delay_line_at(&b->bars, b->bars.head);
+    int64_t due_ns = tl_delay_line_next_ns(&b->bars);
+    b->bars.head++;
+    for (uint32_t i = 0; i < b->warm_count && b->counts.warming > 0 && bar->event.kind == TL_EVENT_BAR; i++) {
+        warm_series *w = &b->warm[i];
+        if (w->missing > 0 && w->instrument == bar->event.instrument && w->interval_ns == bar->tail.w[4] &&
+            --w->missing == 0)
+            b->counts.warming--;
+    }
+    return serve(b, &bar->event, &bar->tail, due_ns, TL_SOURCE_BAR);
+}
+
+/* The earliest of what happens outside the strategy, processed when it is due at or before `until_ns`. At equal times: history, arriving
+ * orders, bars that close, reports, gateway timers, commands. */
+static bool step_outside(tl_backtest *b, int64_t history_ns, bool after_orders, int64_t until_ns, bool playing) {
+    int64_t entering_ns = tl_delay_line_next_ns(&b->entering);
+    int64_t closing_ns = b->closing_ns;
+    int64_t built_ns = b->with.bars != NULL ? tl_bars_next_close_ns(b->with.bars) : NEVER;
+    int64_t reporting_ns = tl_delay_line_next_ns(&b->reporting);
+    int64_t timer_ns = tl_gateway_next_timer_ns(b->with.gateway);
+    int64_t sent_ns = tl_delay_line_next_ns(&b->sent);
+    if (history_ns == NEVER && timer_ns > b->last_history_ns) timer_ns = NEVER;
+    if (history_ns == NEVER && built_ns > b->last_history_ns) built_ns = NEVER;
+    if (!playing) history_ns = NEVER;
+    /* What waits for the orders of its time is due only once nothing else of that time is left. */
+    if (after_orders && history_ns != NEVER) history_ns++;
+    int64_t first_ns = least(least(least(history_ns, entering_ns), least(closing_ns, built_ns)),
+                             least(least(reporting_ns, timer_ns), sent_ns));
+    if (first_ns == NEVER || first_ns > until_ns) return false;
+    if (first_ns == history_ns) {
+        b->last_history_ns = history_ns - after_orders;
+        tl_simulator_step(b->with.simulator);
+        take_venue_output(b);
+    } else if (first_ns == entering_ns) {
+        tl_command command = *(const tl_command *)tl_delay_line_at(&b->entering, b->entering.head++);
+        tl_simulator_submit(b->with.simulator, &command, entering_ns);
+        take_venue_output(b);
+    } else if (first_ns == closing_ns) {
+        flush_closing(b);
+    } else if (first_ns == built_ns) {
+        close_built_bars(b, built_ns);
+    } else if (first_ns == reporting_ns) {
+        gateway_report(b);
+    } else if (first_ns == timer_ns) {
+        gateway_timer(b, timer_ns);
+    } else {
+        gateway_command(b);
+    }
+    return true;
+}
+
+static uint32_t serve_start(tl_backtest *b, int64_t history_ns) {
+    if (b->stage == STAGE_NEW) {
+        b->stage = STAGE_STARTED;
+        b->counts.first_ns = b->counts.now_ns = history_ns == NEVER ? 0 : history_ns;
+        return serve_own(b, TL_EVENT_START, 0);
+    }
+    b->stage = STAGE_PLAYING;
+    b->history_phase = b->counts.warming > 0;
+    return serve_own(b, TL_EVENT_PHASE, b->counts.warming > 0 ? TL_PHASE_HISTORY : TL_PHASE_LIVE);
+}
+
+/* The poll behind the host's drain loop. */
+static uint32_t poll_records(void *context, tl_input_log *log, uint32_t max_records) {
+    tl_backtest *b = context;
+    (void)log;
+    collect(b);
+    if (max_records > MAX_BATCH) max_records = MAX_BATCH;
+    if (b->quantum <= 0 || b->no_memory || b->stage == STAGE_ENDED) return 0;
+    for (;;) {
+        bool after_orders = false;
+        int64_t history_ns = tl_simulator_next_ns(b->with.simulator, &after_orders);
+        if (b->stage < STAGE_PLAYING) return serve_start(b, history_ns);
+        if (b->stage == STAGE_STOPPED) {
+            if (step_outside(b, history_ns, false, NEVER - 1, false)) continue;
+            b->stage = STAGE_ENDED;
+            return 0;
+        }
+        if (b->history_phase && b->counts.warming == 0) {
+            b->history_phase = false;
+            return serve_own(b, TL_EVENT_PHASE, TL_PHASE_LIVE);
+        }
+        int64_t taken_ns = tl_delay_line_next_ns(&b->taken), answer_ns = tl_delay_line_next_ns(&b->answering);
+        int64_t report_ns = least(taken_ns, answer_ns);
+        int64_t market_ns = tl_delay_line_next_ns(&b->market), bar_ns = tl_delay_line_next_ns(&b->bars);
+        int64_t timer_ns = tl_host_next_timer_ns(b->with.host);
+        if (history_ns == NEVER && timer_ns > b->last_history_ns) timer_ns = NEVER;
+        int64_t due_ns = least(least(report_ns, market_ns), least(bar_ns, timer_ns));
+        int64_t at_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
+        if (step_outside(b, history_ns, after_orders, due_ns == NEVER ? NEVER - 1 : at_ns, true)) continue;
+        if (due_ns == NEVER) {
+            b->stage = STAGE_STOPPED;
+            return serve_own(b, TL_EVENT_STOP, 0);
+        }
+        if (due_ns == report_ns) return serve_report(b, taken_ns <= answer_ns ? &b->taken : &b->answering);
+        if (due_ns == market_ns) return serve_market(b, max_records, history_ns);
+        if (due_ns == bar_ns) return serve_bar(b);
+        tl_event event;
+        if (tl_host_take_timer(b->with.host, timer_ns, &event)) return serve(b, &event, NULL, timer_ns, TL_SOURCE_TIMER);
+    }
+}
+
+tl_status tl_backtest_run(tl_backtest *b, uint64_t records) {
+    b->quantum = records > INT64_MAX ? INT64_MAX : (int64_t)records;
+    tl_status status = tl_host_drain(b->with.host);
+    collect(b);
+    if (status != TL_OK) return status;
+    if (b->no_memory) return tl_error_set(TL_ERR_NO_MEMORY, "no memory for the records that are under way");
+    if (b->stage != STAGE_ENDED) return TL_OK;
+    tl_recorder_finish(b->with.recorder, b->counts.now_ns);
+    if (b->decisions != NULL && (fflush(b->decisions) != 0 || ferror(b->decisions)))
+        return tl_error_set(TL_ERR_IO, "the file of decisions is not whole: %s", strerror(errno));
+    return TL_END;
+}
+
+void tl_backtest_count(const tl_backtest *b, tl_backtest_counts *counts) {
+    *counts = b->counts;
+    counts->ended = b->stage == STAGE_ENDED;
+}

@@ -1,0 +1,65 @@
+/* The backtest driver: the agents of a live instance stepped by one clock in simulated time.
+ *
+ * It is the poll behind a host's drain loop. Everything happens in the order of its time; at equal times: history at the venue, orders
+ * arriving there, reports at the gateway, gateway timers, commands at the gateway, then what the strategy sees: reports, market data,
+ * bars, timers. A poll returns market records only up to the horizon in which an answer to something that their handlers send could come
+ * back, and never past a pending report, timer or bar, so that the outcome does not depend on how many records a poll may return.
+ *
+ * Latency legs: feed (venue to strategy), compute (handler start to send; what arrives meanwhile waits), entry (gateway to venue), report
+ * (venue to gateway). An answer that the gateway gives itself (a deny) takes the least entry and report time. Channels keep their order.
+ *
+ * Single owner; borrows the agents it is given. No allocation in the steady state.
+ */
+#ifndef TL_SCHED_BACKTEST_H
+#define TL_SCHED_BACKTEST_H
+
+#include "exchange/latency.h"
+#include "exchange/simulator.h"
+#include "gateway/gateway.h"
+#include "market/bars.h"
+#include "sched/recorder.h"
+#include "script/host.h"
+
+typedef struct tl_backtest tl_backtest;
+
+typedef struct tl_backtest_config {
+    tl_simulator *simulator;
+    tl_gateway *gateway;
+    tl_host *host; /* loaded and bound */
+    tl_recorder *recorder;
+    tl_bars *bars; /* asked for what the data does not hold; NULL for none */
+    tl_latency *feed;
+    tl_latency *compute;
+    tl_latency *entry;
+    tl_latency *report;
+} tl_backtest_config;
+
+/* Counts of a run so far. */
+typedef struct tl_backtest_counts {
+    uint64_t events;   /* market records delivered to the strategy */
+    uint64_t records;  /* all records delivered */
+    uint64_t commands; /* taken by the gateway */
+    int64_t first_ns;  /* time of the first record */
+    int64_t now_ns;    /* simulated time */
+    uint32_t warming;  /* series of bars that still lack history */
+    uint32_t ended;    /* 1 when all was played */
+} tl_backtest_counts;
+
+/* TL_ERR_NO_MEMORY. */
+tl_status tl_backtest_create(const tl_backtest_config *config, tl_backtest **out);
+void tl_backtest_destroy(tl_backtest *backtest);
+
+/* Asks for `count` bars of a series before the strategy goes live (phase "history"). Before the first run only. */
+tl_status tl_backtest_warm(tl_backtest *backtest, uint32_t instrument, int64_t interval_ns, uint32_t count);
+
+/* Writes every command that reaches the gateway to a CSV file: time (ns), input sequence, kind, order id, symbol, side, type, time in force, quantity, price,
+ * stop price. Before the first run only. TL_ERR_IO. */
+tl_status tl_backtest_write_decisions(tl_backtest *backtest, const tl_instruments *instruments, const char *path);
+
+/* Plays about `records` more records. TL_OK: there is more; TL_END: all was played and the strategy was stopped; TL_ERR_SCRIPT: the strategy failed
+ * (the host says why), what was traded until then stands. */
+tl_status tl_backtest_run(tl_backtest *backtest, uint64_t records);
+
+void tl_backtest_count(const tl_backtest *backtest, tl_backtest_counts *counts);
+
+#endif

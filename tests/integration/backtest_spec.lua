@@ -1,0 +1,184 @@
+local cli = require "integration.cli"
+local json = require "cjson"
+
+local function backtest(args)
+  local code, out, err = cli.run("backtest " .. args .. " --json --quiet")
+  assert.equal("", err)
+  assert.equal(0, code)
+  return json.decode(out)
+end
+
+local LATENCY = [[return { latency = { feed = "50us", compute = { kind = "exponential", base = "2us", mean = "3us" },
+  entry = { kind = "lognormal", base = "20us", median = "60us", p99 = "500us" }, report = { kind = "uniform", min = "30us", max = "90us" } },
+  fees = { maker = -0.0001, taker = 0.0003 } }]]
+
+local BARS_HEADER = "time,open,high,low,close,volume\n"
+
+-- A walk of daily bars: deterministic, without the library's random numbers.
+local function daily_bars(count, seed)
+  local lines, price, state = { BARS_HEADER }, 100, seed
+  local function draw()
+    state = (state * 1103515245 + 12345) % 2147483648
+    return state / 2147483648
+  end
+  local day = 0
+  for i = 1, count do
+    local t = os.date("!*t", 946857600 + day * 86400) -- from 2000-01-03
+    while t.wday == 1 or t.wday == 7 do
+      day = day + 1
+      t = os.date("!*t", 946857600 + day * 86400)
+    end
+    local open = price * (1 + (draw() - 0.5) * 0.01)
+    local close = open * (1 + (draw() - 0.5) * 0.03)
+    local high, low = math.max(open, close) * (1 + draw() * 0.01), math.min(open, close) * (1 - draw() * 0.01)
+    lines[#lines + 1] = ("%04d-%02d-%02d,%.2f,%.2f,%.2f,%.2f,%d\n"):format(t.year, t.month, t.day, open, high, low, close, 1000 + i)
+    price, day = close, day + 1
+  end
+  return lines
+end
+
+describe("tidelock backtest", function()
+  local folder, session, bars, latency
+
+  setup(function()
+    folder = cli.folder()
+    session = folder .. "/session.itch"
+    assert.equal(0, (cli.run(("generate --seed 5 --symbols 2 --messages 40000 --out %s"):format(session))))
+    bars = cli.write(folder .. "/walk.csv", table.concat(daily_bars(300, 7)))
+    latency = cli.write(folder .. "/latency.lua", LATENCY)
+  end)
+
+  teardown(function() cli.remove(folder) end)
+
+  local function runs()
+    return {
+      market_maker = "scripts/market_maker.lua --data " .. session,
+      market_maker_late = ("scripts/market_maker.lua --config %s --data %s"):format(latency, session),
+      imbalance_taker = ("scripts/imbalance_taker.lua --config %s --data %s"):format(latency, session),
+      sma_cross = "scripts/sma_cross.lua --data WALK=" .. bars,
+    }
+  end
+
+  it("decides the same in every process, interpreted or compiled, at any batch", function()
+    for name, args in pairs(runs()) do
+      local first = backtest(args .. " --seed 9")
+      assert.is_true(first.orders > 0, name .. " sends orders")
+      assert.is_true(first.fills > 0, name .. " trades")
+      assert.equal(9, first.seed)
+      for _, mode in ipairs { "", "--no-jit", "--batch 1", "--batch 3", "--batch 64", "--no-jit --batch 3", "--poison" } do
+        local again = backtest(args .. " --seed 9 " .. mode)
+        assert.equal(first.decisions_hash, again.decisions_hash, name .. " " .. mode)
+        assert.same(first.statistics, again.statistics, name .. " " .. mode)
+        assert.same(first.execution, again.execution, name .. " " .. mode)
+        assert.equal(first.events, again.events, name .. " " .. mode)
+      end
+    end
+  end)
+
+  it("never decides by what comes later: data that ends early changes nothing before", function()
+    local whole = folder .. "/whole.csv"
+    backtest(("scripts/sma_cross.lua --data WALK=%s --decisions %s"):format(bars, whole))
+    local all = cli.read(whole)
+    local lines = daily_bars(300, 7)
+    local state = 17
+    for _ = 1, 6 do
+      state = (state * 1103515245 + 12345) % 2147483648
+      local count = 30 + state % 260
+      local cut = cli.write(folder .. "/cut.csv", table.concat(lines, "", 1, count + 1))
+      local some = folder .. "/some.csv"
+      backtest(("scripts/sma_cross.lua --data WALK=%s --decisions %s"):format(cut, some))
+      local text = cli.read(some)
+      assert.equal(all:sub(1, #text), text, ("cut after %d bars"):format(count))
+    end
+  end)
+
+  it("never decides by what comes later on order-by-order data", function()
+    local bytes = cli.read(session)
+    local whole, some = folder .. "/whole.csv", folder .. "/some.csv"
+    local args = ("scripts/market_maker.lua --date 2024-01-02 --config %s"):format(latency)
+    backtest(("%s --data %s --decisions %s"):format(args, session, whole))
+    local all = cli.read(whole)
+    for _, share in ipairs { 0.31, 0.52, 0.77 } do
+      -- cut at a message: the framing is a length and a body
+      local at, stop = 1, math.floor(#bytes * share)
+      while at < stop do at = at + 2 + bytes:byte(at) * 256 + bytes:byte(at + 1) end
+      local cut = cli.write(folder .. "/cut.itch", bytes:sub(1, at - 1))
+      backtest(("%s --data %s --decisions %s"):format(args, cut, some))
+      local text = cli.read(some)
+      assert.is_true(#text > 1000)
+      assert.equal(all:sub(1, #text), text)
+    end
+  end)
+
+  it("gives the statistics, execution quality, handlers and data that programs read", function()
+    local result = backtest("scripts/market_maker.lua --data " .. session)
+    for _, key in ipairs { "events", "wall_seconds", "events_per_second", "orders", "fills", "decisions_hash", "seed" } do
+      assert.is_not_nil(result[key], key)
+    end
+    for _, key in ipairs { "equity_final", "equity_peak", "return", "buy_and_hold_return", "cagr", "volatility_annual", "sharpe", "sortino", "calmar",
+      "max_drawdown", "max_drawdown_duration_ns", "trades", "win_rate", "profit_factor", "expectancy", "sqn", "best_trade", "worst_trade",
+      "exposure_time", "turnover", "fees" } do
+      assert.is_not_nil(result.statistics[key], key)
+    end
+    for _, key in ipairs { "fill_ratio", "maker_share", "order_to_trade", "queue_time_ns", "slippage", "markouts", "denies", "rejects" } do
+      assert.is_not_nil(result.execution[key], key)
+    end
+    assert.is_true(result.handlers.on_quote.calls > 0)
+    assert.is_true(result.data.messages >= 40000)
+    assert.equal(0, result.data.problems)
+  end)
+
+  it("says in one sentence what is wrong", function()
+    local function fails(args, code, pattern)
+      local got, out, err = cli.run("backtest " .. args)
+      assert.equal(code, got, args)
+      assert.equal("", out)
+      assert.matches(pattern, err)
+      assert.equal(1, select(2, err:gsub("\n", "")), err)
+    end
+    fails("scripts/market_maker.lua", 1, "^tidelock: backtest: no data: name files with %-%-data")
+    fails("scripts/market_maker.lua --data /nonexistent.itch", 1, "cannot open /nonexistent.itch")
+    fails("/nonexistent.lua --data " .. session, 1, "nonexistent.lua")
+    fails("scripts/market_maker.lua --data " .. session .. " --param sise=3", 1, "did you mean 'size'")
+    fails("scripts/market_maker.lua --data " .. session .. " --param size", 2, "write NAME=VALUE")
+    fails("scripts/market_maker.lua --data " .. session .. " --param size=5000", 1, "size.*5000.*1000")
+    fails("scripts/market_maker.lua --data " .. session .. " --symbols APPL", 1, "did you mean 'AAPL'")
+    fails("scripts/market_maker.lua --dta x", 2, "unknown option")
+    local bad = cli.write(folder .. "/bad.lua", [[
+      local strategy = require "strategy"
+      local s = strategy { name = "bad", symbols = "*" }
+      function s:on_qoute() end
+      return s]])
+    fails(bad .. " --data " .. session, 1, "on_qoute.*did you mean 'on_quote'")
+  end)
+
+  it("goes on after an error in a handler and stops past the budget", function()
+    local script = cli.write(folder .. "/raises.lua", [[
+      local strategy = require "strategy"
+      local s = strategy { name = "raises", symbols = "*" }
+      local n = 0
+      function s:on_quote(q)
+        n = n + 1
+        if n % 50 == 0 then error("every fiftieth") end
+      end
+      return s]])
+    local code, _, err = cli.run(("backtest %s --data %s --json"):format(script, session))
+    assert.equal(1, code)
+    assert.matches("every fiftieth", err)
+    assert.matches("error budget", err)
+  end)
+
+  it("ends a strategy that is out of memory with a sentence", function()
+    local script = cli.write(folder .. "/hoards.lua", [[
+      local strategy = require "strategy"
+      local s = strategy { name = "hoards", symbols = "*", tier = "L1" }
+      local kept = {}
+      function s:on_quote(q)
+        for i = 1, 1000 do kept[#kept + 1] = { i } end
+      end
+      return s]])
+    local code, _, err = cli.run(("backtest %s --data %s --json"):format(script, session))
+    assert.equal(1, code)
+    assert.matches("memory", err)
+  end)
+end)
