@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "market/calendar.h"
 #include "market/stream.h"
 
 enum { BUFFER_BYTES = 1 << 20, LOCATES = 65536, AHEAD = 24 };
@@ -402,7 +403,8 @@ static uint32_t name_instrument(tl_itch_directory *directory, const tl_itch_mess
     if (m->stock[0] == 0) return (uint32_t)TL_NO_INSTRUMENT;
     uint32_t id = tl_instruments_find(directory->instruments, m->stock);
     if (id == (uint32_t)TL_NO_INSTRUMENT) {
-        tl_instrument one = {.price_exponent = -4, .quantity_exponent = 0, .tick = 100, .lot = 1};
+        tl_instrument one = {
+            .price_exponent = -4, .quantity_exponent = 0, .calendar = TL_CALENDAR_XNAS, .tick = 100, .lot = 1};
         strcpy(one.symbol, m->stock);
         if (tl_instruments_add(directory->instruments, &one, &id) != TL_OK) return (uint32_t)TL_NO_INSTRUMENT;
     }

@@ -45,11 +45,17 @@ local M = {}
 
 local DAY_NS = 86400000000000LL
 
---- date, last instant of the session that an instant belongs to. An instant that ends a session is still its own; one between two sessions
---- belongs to the next.
+--- date, last instant of the session that an instant belongs to. What comes after a session's end on its own local date is still its own;
+--- what comes between two sessions otherwise belongs to the next.
 local function session_finder(run)
   local session, inside = ffi.new "tl_session", ffi.new "bool[1]"
   return function(ts_ns)
+    if run.calendars then
+      local date = C.tl_calendars_date(run.calendars, run.calendar or 0, ts_ns - 1)
+      if C.tl_calendars_session(run.calendars, run.calendar or 0, date, session) and ts_ns > session.post_close_ns then
+        return date, C.tl_calendars_instant(run.calendars, run.calendar or 0, C.tl_date_add(date, 1), 0)
+      end
+    end
     if run.calendars and C.tl_calendars_session_at(run.calendars, run.calendar or 0, ts_ns - 1, session, inside) then
       return session.date, session.post_close_ns
     end
