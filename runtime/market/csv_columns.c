@@ -108,21 +108,24 @@ static const char *take_word(const char *text, const char *const *words, int *wh
 /* Reads names such as bid1, bid_size_1, bid1_size, bids[0].price, ask_px_00: which of the four numbers of a level, and its number as
  * written. */
 static bool level_name(const char *plain, int *which, int *level) {
-    static const char *const sides[] = {"bids", "asks", "bid", "ask", NULL};
+    static const char *const sides[] = {"bid", "ask", "bids", "asks"};
     static const char *const words[] = {"price",  "px",     "p",   "size", "sz", "quantity", "qty",
                                         "amount", "volume", "vol", "s",    "v",  NULL};
-    int side, word, after;
-    const char *p = take_word(plain, sides, &side);
-    if (side < 0) return false;
-    p = take_word(p, words, &word);
-    if (*p < '0' || *p > '9') return false;
-    *level = 0;
-    for (; *p >= '0' && *p <= '9'; p++)
-        if ((*level = *level * 10 + (*p - '0')) > TL_CSV_MAX_LEVELS) return false;
-    p = take_word(p, words, &after);
-    if (*p != 0 || (word >= 0 && after >= 0)) return false;
-    *which = side % 2 + (word >= 3 || after >= 3 ? 2 : 0);
-    return true;
+    enum { FIRST_SIZE = 3 };
+    for (int side = 0; side < 4; side++) {
+        size_t length = strlen(sides[side]);
+        if (strncmp(plain, sides[side], length) != 0) continue;
+        int word, after;
+        const char *p = take_word(plain + length, words, &word);
+        if (*p < '0' || *p > '9') continue;
+        for (*level = 0; *p >= '0' && *p <= '9' && *level <= TL_CSV_MAX_LEVELS; p++)
+            *level = *level * 10 + (*p - '0');
+        p = take_word(p, words, &after);
+        if (*p != 0 || *level > TL_CSV_MAX_LEVELS || (word >= 0 && after >= 0)) continue;
+        *which = side % 2 + (word >= FIRST_SIZE || after >= FIRST_SIZE ? 2 : 0);
+        return true;
+    }
+    return false;
 }
 
 /* Finds numbered levels; returns how many. The first is numbered 0 or 1. */
@@ -177,7 +180,6 @@ static tl_status place(tl_csv_layout *layout, const plain_name *plain, int slot,
     }
     layout->columns[i].role = TL_CSV_NUMBER;
     layout->columns[i].slot = (uint16_t)slot;
-    layout->has[slot] = true;
     return TL_OK;
 }
 
@@ -193,7 +195,6 @@ tl_status tl_csv_layout_find(tl_csv_layout *layout, int kind, bool data_named) {
         simplify(layout->columns[i].name, plain[i]);
         layout->columns[i].role = TL_CSV_SKIP;
     }
-    memset(layout->has, 0, sizeof layout->has);
     layout->levels = 0;
     layout->time = find(layout, plain, time_names);
     if (layout->time < 0)

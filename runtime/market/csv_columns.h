@@ -51,13 +51,12 @@ typedef struct tl_csv_column_of {
 typedef struct tl_csv_layout {
     tl_csv_column_of columns[TL_CSV_MAX_COLUMNS];
     uint32_t count;
-    uint32_t levels;         /* of depth in one row */
-    int32_t kind;            /* tl_csv_kind, never AUTO after finding */
-    int32_t bar_time;        /* what the time column's name says: tl_bar_time */
-    int32_t time;            /* index of the time column */
-    int32_t time_of_day;     /* index of a column "time" beside a column "date", -1 = none */
-    int32_t symbol;          /* index of the symbol column, -1 = none */
-    bool has[TL_CSV_LEVELS]; /* slots that a column fills */
+    uint32_t levels;     /* of depth in one row */
+    int32_t kind;        /* tl_csv_kind, never AUTO after finding */
+    int32_t bar_time;    /* what the time column's name says: tl_bar_time */
+    int32_t time;        /* index of the time column */
+    int32_t time_of_day; /* index of a column "time" beside a column "date", -1 = none */
+    int32_t symbol;      /* index of the symbol column, -1 = none */
 } tl_csv_layout;
 
 /* Gives every column of layout->columns[0..count) (names are set) its role for `kind`. TL_ERR_FORMAT with a sentence when the header does

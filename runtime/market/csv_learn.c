@@ -139,13 +139,15 @@ static bool day_of(const tl_csv_times *times, const tl_stamp *stamp, int64_t *da
     return ns == s * TL_NS_PER_S && local_s == *days * TL_SECONDS_PER_DAY;
 }
 
-static bool all_at_midnight(tl_csv_times *times, const tl_csv_sample *sample) {
+/* Do the rows stand for days: are they at midnight, as written or in the zone? A few among the many may be wrong. */
+static bool at_midnight(tl_csv_times *times, const tl_csv_sample *sample) {
+    bool dates = sample->rows > 0 && sample->stamps[0].form == TL_STAMP_DATE;
     for (times->in_zone = 0; times->in_zone < 2; times->in_zone++) {
-        uint32_t i = 0;
+        uint32_t count = 0;
         int64_t days;
-        while (i < sample->rows && day_of(times, &sample->stamps[i], &days))
-            i++;
-        if (i == sample->rows) return true;
+        for (uint32_t i = 0; i < sample->rows; i++)
+            count += day_of(times, &sample->stamps[i], &days);
+        if (count > 0 && count >= sample->rows - sample->rows / (dates ? 2 : 10)) return true;
     }
     times->in_zone = 0;
     return false;
@@ -193,33 +195,31 @@ static int64_t usual_step_days(const tl_csv_sample *sample) {
     for (uint32_t i = 1; i < sample->rows; i++)
         if (sample->stamps[i].days != sample->stamps[i - 1].days)
             steps[n++] = sample->stamps[i].days - sample->stamps[i - 1].days;
-    if (n == 0) return 1;
+    if (n == 0) return 0;
     qsort(steps, n, sizeof *steps, compare_days);
     return steps[n / 2];
 }
 
 static tl_status bars_init(tl_csv_times *times, const tl_csv_options *options, const tl_csv_sample *sample, int64_t step) {
     char text[32], other[32];
-    bool midnight = all_at_midnight(times, sample), dates = sample->rows > 0 && sample->stamps[0].form == TL_STAMP_DATE;
     times->interval_ns = options->interval_ns;
     if (sample->rows == 0) return TL_OK;
-    if (midnight && (dates || step >= TL_NS_PER_DAY - 2 * 3600 * (int64_t)TL_NS_PER_S) &&
-        (dates || times->interval_ns == 0 || times->interval_ns >= TL_NS_PER_DAY)) {
-        int64_t step_days = (step + TL_NS_PER_DAY / 2) / TL_NS_PER_DAY;
-        bool stated_days = times->interval_ns == TL_NS_PER_DAY;
-        if (times->interval_ns > TL_NS_PER_DAY && step == INT64_MAX) step_days = times->interval_ns / TL_NS_PER_DAY;
+    int64_t usual_days = usual_step_days(sample); /* 0 when all rows are of one day */
+    bool dates = sample->stamps[0].form == TL_STAMP_DATE;
+    if (at_midnight(times, sample) && (dates || (usual_days > 0 && times->interval_ns % TL_NS_PER_DAY == 0))) {
+        bool stated_day = times->interval_ns == TL_NS_PER_DAY;
+        if (usual_days == 0) usual_days = times->interval_ns / TL_NS_PER_DAY;
         times->stamps = TL_CSV_STAMPS_DAY;
         times->interval_ns = TL_NS_PER_DAY;
-        if (stated_days || (step == INT64_MAX && step_days > 366) || step_days < 5) return TL_OK;
-        if (step != INT64_MAX) step_days = usual_step_days(sample);
-        set_period(times, step_days);
+        if (stated_day || usual_days < 5) return TL_OK;
+        set_period(times, usual_days);
         times->stamps = TL_CSV_STAMPS_LONG;
         if (times->bar_time != TL_BAR_TIME_UNSTATED) return TL_OK;
         return tl_error_set(
             TL_ERR_FORMAT,
             "its dates are %lld days apart; is a row's date the first or the last day of its bar? The file does not say: "
             "--bar-time open|close",
-            (long long)step_days);
+            (long long)usual_days);
     }
     if (times->interval_ns == 0) {
         if (step == INT64_MAX)
@@ -262,8 +262,7 @@ tl_status tl_csv_times_init(tl_csv_times *times, const tl_csv_options *options, 
         return tl_error_set(TL_ERR_FORMAT, "its rows run from the newest to the oldest: sort them by time");
     if (layout->kind == TL_CSV_BARS) return bars_init(times, options, sample, step);
     /* Outside data of a day is known when the day is over. */
-    if (layout->kind == TL_CSV_DATA && sample->rows > 0 && step >= TL_NS_PER_DAY - 2 * 3600 * (int64_t)TL_NS_PER_S &&
-        all_at_midnight(times, sample))
+    if (layout->kind == TL_CSV_DATA && at_midnight(times, sample) && usual_step_days(sample) > 0)
         times->stamps = TL_CSV_STAMPS_DAY;
     return TL_OK;
 }
