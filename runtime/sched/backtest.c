@@ -11,6 +11,11 @@ enum { COMPUTE_KEPT = 256, MAX_BATCH = 128, MAX_CLOSING = 4096 };
 
 #define NEVER INT64_MAX
 
+/* The kinds that move marks, states or positions; the others are the strategy's alone. */
+#define MARKING_KINDS                                                                                                       \
+    (1ull << TL_EVENT_QUOTE | 1ull << TL_EVENT_TRADE | 1ull << TL_EVENT_BAR | 1ull << TL_EVENT_STATUS |                     \
+     1ull << TL_EVENT_MARK | 1ull << TL_EVENT_ACTION)
+
 /* A record on its way to the strategy. */
 typedef struct staged {
     tl_event event;
@@ -43,6 +48,7 @@ struct tl_backtest {
     int64_t compute_ns[COMPUTE_KEPT]; /* drawn by sequence: a record that is served twice keeps its draw */
     uint64_t compute_drawn;           /* the highest sequence drawn for */
     uint64_t collected;               /* log index behind the last collected record */
+    uint64_t market_served;           /* staged market records that are in the log and not collected */
     int64_t quantum;                  /* records still to be served in this run */
     uint64_t handled_kinds;           /* a bit for each kind that has a handler: these take compute time */
     uint32_t report_sequence;         /* of what is delivered: the gateway's own answers come later than they were made */
@@ -329,9 +335,11 @@ static void collect(tl_backtest *b) {
         unsigned length = tl_event_slots(event->kind);
         const tl_event_tail *tail = length > 1 ? (const tl_event_tail *)(event + 1) : NULL;
         if (event->source == TL_SOURCE_MARKET || event->source == TL_SOURCE_BAR) {
-            step_gateway(b, event->ts_recv_ns);
-            tl_gateway_market(b->with.gateway, event, tail);
-            tl_recorder_market(b->with.recorder, event, tail, event->ts_recv_ns);
+            if (MARKING_KINDS >> event->kind & 1) {
+                step_gateway(b, event->ts_recv_ns);
+                tl_gateway_market(b->with.gateway, event, tail);
+                tl_recorder_market(b->with.recorder, event, tail, event->ts_recv_ns);
+            }
             b->counts.events++;
             if (event->source == TL_SOURCE_MARKET) b->market.head++;
         }
@@ -342,6 +350,7 @@ static void collect(tl_backtest *b) {
         b->counts.records++;
         b->collected += length;
     }
+    b->market_served = 0;
     if (count > 0) tl_mirror_clear_commands(b->mirror);
     follow_subscriptions(b);
 }
@@ -383,14 +392,21 @@ static uint32_t serve_report(tl_backtest *b, tl_delay_line *line) {
     return serve(b, &event, &tail, due_ns, TL_SOURCE_REPORT);
 }
 
-/* Market records that no answer to an earlier one of them can precede. */
-static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t history_ns) {
-    uint64_t index = b->market.head;
+static bool is_handled(const tl_backtest *b, const tl_event *event) {
+    return b->handled_kinds >> event->kind & 1;
+}
+
+/* Market records up to the first that has a handler, and behind it those that no answer to what it sends can precede. *handled tells whether one with a
+ * handler is among them. */
+static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t history_ns, bool *handled) {
+    uint64_t index = b->market.head + b->market_served;
     const staged *first = tl_delay_line_at(&b->market, index);
     if (!serve(b, &first->event, &first->tail, tl_delay_line_ns(&b->market, index), TL_SOURCE_MARKET)) return 0;
+    *handled = is_handled(b, &first->event);
     if (++index == b->market.tail || max_records == 1) return 1;
-    int64_t report_ns = tl_latency_least_ns(b->with.report), entry_ns = tl_latency_least_ns(b->with.entry);
-    int64_t limit_ns = later(b->counts.now_ns, tl_latency_least_ns(b->with.compute) + entry_ns + report_ns);
+    int64_t report_ns = tl_latency_least_ns(b->with.report);
+    int64_t answer_ns = tl_latency_least_ns(b->with.compute) + tl_latency_least_ns(b->with.entry) + report_ns;
+    int64_t limit_ns = *handled ? later(b->counts.now_ns, answer_ns) : NEVER;
     limit_ns = least(limit_ns, later(least(history_ns, tl_delay_line_next_ns(&b->entering)), report_ns));
     limit_ns = least(limit_ns, least(tl_delay_line_next_ns(&b->sent), tl_gateway_next_timer_ns(b->with.gateway)));
     limit_ns = least(limit_ns, least(tl_delay_line_next_ns(&b->reporting), tl_delay_line_next_ns(&b->taken)));
@@ -403,6 +419,10 @@ static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t histo
         if ((due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns) >= limit_ns) break;
         const staged *item = tl_delay_line_at(&b->market, index);
         if (!serve(b, &item->event, &item->tail, due_ns, TL_SOURCE_MARKET)) break;
+        if (!*handled && is_handled(b, &item->event)) {
+            *handled = true;
+            limit_ns = least(limit_ns, later(b->counts.now_ns, answer_ns));
+        }
     }
     return served;
 }
@@ -421,8 +441,9 @@ static uint32_t serve_bar(tl_backtest *b) {
 }
 
 /* The earliest of what happens outside the strategy, processed when it is due at or before `until_ns`. At equal times: history, arriving
- * orders, bars that close, reports, gateway timers, commands. */
-static bool step_outside(tl_backtest *b, int64_t history_ns, bool after_orders, int64_t until_ns, bool playing) {
+ * orders, bars that close, reports, gateway timers, commands. With `history_only` anything but history is left. */
+static bool step_outside(tl_backtest *b, int64_t history_ns, bool after_orders, int64_t until_ns, bool playing,
+                         bool history_only) {
     int64_t entering_ns = tl_delay_line_next_ns(&b->entering);
     int64_t closing_ns = b->closing_ns;
     int64_t built_ns = b->with.bars != NULL ? tl_bars_next_close_ns(b->with.bars) : NEVER;
@@ -437,6 +458,7 @@ static bool step_outside(tl_backtest *b, int64_t history_ns, bool after_orders, 
     int64_t first_ns = least(least(least(history_ns, entering_ns), least(closing_ns, built_ns)),
                              least(least(reporting_ns, timer_ns), sent_ns));
     if (first_ns == NEVER || first_ns > until_ns) return false;
+    if (history_only && first_ns != history_ns) return false;
     if (first_ns == history_ns) {
         b->last_history_ns = history_ns - after_orders;
         tl_simulator_step(b->with.simulator);
@@ -459,6 +481,15 @@ static bool step_outside(tl_backtest *b, int64_t history_ns, bool after_orders, 
     return true;
 }
 
+/* Whether something other than history is due at or before `until_ns`. */
+static bool outside_is_due(const tl_backtest *b, int64_t until_ns) {
+    int64_t first_ns = least(least(tl_delay_line_next_ns(&b->entering), tl_delay_line_next_ns(&b->reporting)),
+                             tl_delay_line_next_ns(&b->sent));
+    first_ns = least(first_ns, least(b->closing_ns, tl_gateway_next_timer_ns(b->with.gateway)));
+    if (b->with.bars != NULL) first_ns = least(first_ns, tl_bars_next_close_ns(b->with.bars));
+    return first_ns <= until_ns;
+}
+
 static uint32_t serve_start(tl_backtest *b, int64_t history_ns) {
     if (b->stage == STAGE_NEW) {
         b->stage = STAGE_STARTED;
@@ -470,19 +501,16 @@ static uint32_t serve_start(tl_backtest *b, int64_t history_ns) {
     return serve_own(b, TL_EVENT_PHASE, b->counts.warming > 0 ? TL_PHASE_HISTORY : TL_PHASE_LIVE);
 }
 
-/* The poll behind the host's drain loop. */
-static uint32_t poll_records(void *context, tl_input_log *log, uint32_t max_records) {
-    tl_backtest *b = context;
-    (void)log;
-    collect(b);
-    if (max_records > MAX_BATCH) max_records = MAX_BATCH;
-    if (b->quantum <= 0 || b->no_memory || b->stage == STAGE_ENDED) return 0;
+/* What comes next: served records, more than one only where a batch can make no difference. Records without a handler send nothing, so history may go on behind
+ * them; the gateway's part waits until they are collected. */
+static uint32_t serve_next(tl_backtest *b, uint32_t max_records) {
+    uint32_t served = 0;
     for (;;) {
-        bool after_orders = false;
+        bool after_orders = false, handled = false;
         int64_t history_ns = tl_simulator_next_ns(b->with.simulator, &after_orders);
         if (b->stage < STAGE_PLAYING) return serve_start(b, history_ns);
         if (b->stage == STAGE_STOPPED) {
-            if (step_outside(b, history_ns, false, NEVER - 1, false)) continue;
+            if (step_outside(b, history_ns, false, NEVER - 1, false, false)) continue;
             b->stage = STAGE_ENDED;
             return 0;
         }
@@ -492,22 +520,39 @@ static uint32_t poll_records(void *context, tl_input_log *log, uint32_t max_reco
         }
         int64_t taken_ns = tl_delay_line_next_ns(&b->taken), answer_ns = tl_delay_line_next_ns(&b->answering);
         int64_t report_ns = least(taken_ns, answer_ns);
-        int64_t market_ns = tl_delay_line_next_ns(&b->market), bar_ns = tl_delay_line_next_ns(&b->bars);
-        int64_t timer_ns = tl_host_next_timer_ns(b->with.host);
+        uint64_t next_market = b->market.head + b->market_served;
+        int64_t market_ns = next_market < b->market.tail ? tl_delay_line_ns(&b->market, next_market) : NEVER;
+        int64_t bar_ns = tl_delay_line_next_ns(&b->bars), timer_ns = tl_host_next_timer_ns(b->with.host);
         if (history_ns == NEVER && timer_ns > b->last_history_ns) timer_ns = NEVER;
         int64_t due_ns = least(least(report_ns, market_ns), least(bar_ns, timer_ns));
         int64_t at_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
-        if (step_outside(b, history_ns, after_orders, due_ns == NEVER ? NEVER - 1 : at_ns, true)) continue;
+        if (step_outside(b, history_ns, after_orders, due_ns == NEVER ? NEVER - 1 : at_ns, true, served > 0)) continue;
+        if (served > 0 && (due_ns != market_ns || due_ns == report_ns || outside_is_due(b, at_ns))) return served;
         if (due_ns == NEVER) {
             b->stage = STAGE_STOPPED;
             return serve_own(b, TL_EVENT_STOP, 0);
         }
         if (due_ns == report_ns) return serve_report(b, taken_ns <= answer_ns ? &b->taken : &b->answering);
-        if (due_ns == market_ns) return serve_market(b, max_records, history_ns);
+        if (due_ns == market_ns) {
+            uint32_t more = serve_market(b, max_records - served, history_ns, &handled);
+            b->market_served += more;
+            served += more;
+            if (handled || more == 0 || served >= max_records || b->quantum <= 0) return served;
+            continue;
+        }
         if (due_ns == bar_ns) return serve_bar(b);
         tl_event event;
         if (tl_host_take_timer(b->with.host, timer_ns, &event)) return serve(b, &event, NULL, timer_ns, TL_SOURCE_TIMER);
     }
+}
+
+/* The poll behind the host's drain loop. */
+static uint32_t poll_records(void *context, tl_input_log *log, uint32_t max_records) {
+    tl_backtest *b = context;
+    (void)log;
+    collect(b);
+    if (b->quantum <= 0 || b->no_memory || b->stage == STAGE_ENDED) return 0;
+    return serve_next(b, max_records > MAX_BATCH ? MAX_BATCH : max_records);
 }
 
 tl_status tl_backtest_run(tl_backtest *b, uint64_t records) {
