@@ -54,6 +54,11 @@ end
 function M.days(marks, count, initial, session_of)
   local days = {}
   local i = 0
+  -- data that begins at the very end of a session (midnight) is of the next one, unless it is the close of a daily bar
+  if count > 1 and marks[1].ts_ns - marks[0].ts_ns < DAY_NS / 2 then
+    local _, last_ns = session_of(marks[0].ts_ns)
+    if marks[0].ts_ns == last_ns then i = 1 end
+  end
   while i < count do
     local date, last_ns = session_of(marks[i].ts_ns)
     while i + 1 < count and marks[i + 1].ts_ns <= last_ns do i = i + 1 end

@@ -15,11 +15,55 @@
   });
   var when = function (seconds) { return seconds == null ? "–" : moment.format(new Date(seconds * 1000)).replace(",", ""); };
 
-  /* Times come as ms since the first one, each as the difference to the one before. */
-  function times(series) {
+  /* Times come as ms since the first one, each as the difference to the one before. Seconds here. */
+  function stamps(series) {
     var at = data.start_ms, out = new Array(series.t.length);
     for (var i = 0; i < out.length; i++) { at += series.t[i]; out[i] = at / 1000; }
     return out;
+  }
+
+  /* Nights and weekends are left out of the axis where most of the time nothing trades: stretches of activity stand side by side. */
+  var HOUR = 3600, stretches = (function () {
+    var all = [];
+    data.instruments.concat([data.equity || { t: [] }]).forEach(function (one) {
+      (one.fills ? [one.fills, one.price || { t: [] }] : [one]).forEach(function (series) { all = all.concat(stamps(series)); });
+    });
+    all.sort(function (a, b) { return a - b; });
+    var list = [], from = all[0], closed = 0;
+    for (var i = 1; i < all.length; i++) {
+      if (all[i] - all[i - 1] <= 3 * HOUR) continue;
+      list.push({ from: from, to: all[i - 1] });
+      closed += all[i] - all[i - 1];
+      from = all[i];
+    }
+    if (!list.length || list.length > all.length / 5 || closed < data.span_s * 0.3) return null;
+    list.push({ from: from, to: all[all.length - 1] });
+    var x = 0, room = (data.span_s - closed) * 0.004;
+    list.forEach(function (one) { one.x = x; x += one.to - one.from + room; });
+    return list;
+  })();
+  function stretch_at(value, key) {
+    var low = 0, high = stretches.length - 1;
+    while (low < high) {
+      var middle = (low + high + 1) >> 1;
+      if (stretches[middle][key] <= value) low = middle; else high = middle - 1;
+    }
+    return stretches[low];
+  }
+  function place(t) {
+    if (!stretches) return t;
+    var one = stretch_at(t, "from");
+    return one.x + Math.max(0, Math.min(t, one.to) - one.from);
+  }
+  function time_at(x) {
+    if (!stretches || x == null) return x;
+    var one = stretch_at(x, "x");
+    return Math.min(one.from + x - one.x, one.to);
+  }
+
+  function times(series) {
+    var t = stamps(series);
+    return stretches ? t.map(place) : t;
   }
 
   function axis(scale, suffix) {
@@ -34,8 +78,36 @@
     };
   }
 
+  var clock = new Intl.DateTimeFormat("en-GB", { timeZone: data.zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  var calendar = new Intl.DateTimeFormat("en-GB", { timeZone: data.zone, day: "numeric", month: "short" });
+
+  /* Where stretches stand side by side: their beginnings, and times of day between them where there is room. */
+  function stretch_ticks(u, _, low, high) {
+    var second = u.bbox.width / (window.devicePixelRatio || 1) / (high - low), step = 75 / second, ticks = [], last = -Infinity;
+    var inner = [60, 300, 900, 1800, HOUR, 2 * HOUR, 3 * HOUR].filter(function (s) { return s >= step; })[0];
+    stretches.forEach(function (one) {
+      if (one.x + one.to - one.from < low || one.x > high) return;
+      if (one.x >= low && one.x - last >= step) ticks.push(last = one.x);
+      if (!inner) return;
+      for (var t = Math.ceil(one.from / inner) * inner; t < one.to; t += inner) {
+        var x = place(t);
+        if (x >= low && x <= high && x - last >= step) ticks.push(last = x);
+      }
+    });
+    return ticks;
+  }
+
   function time_axis() {
-    return { stroke: color("dim"), font: "11px system-ui, sans-serif", ticks: { show: false }, grid: { show: false }, size: 40, space: 70 };
+    var axis = { stroke: color("dim"), font: "11px system-ui, sans-serif", ticks: { show: false }, grid: { show: false }, size: stretches ? 28 : 40, space: 70 };
+    if (!stretches) return axis;
+    axis.splits = stretch_ticks;
+    axis.values = function (_, splits) {
+      return splits.map(function (x) {
+        var t = time_at(x), begins = stretches.some(function (one) { return one.x === x; });
+        return (begins ? calendar : clock).format(new Date(t * 1000));
+      });
+    };
+    return axis;
   }
 
   function time_chart(id, height, series, columns, options) {
@@ -44,7 +116,7 @@
     var last = function (u) { if (u.cursor.idx == null) u.setLegend({ idx: columns[0].length - 1 }, false); };
     options.hooks = Object.assign({ setScale: [follow], ready: [last], setCursor: [last] }, options.hooks);
     var chart = new uPlot(Object.assign({
-      width: box.clientWidth, height: height, series: [{ label: "Time", value: function (_, v) { return when(v); } }].concat(series),
+      width: box.clientWidth, height: height, series: [{ label: "Time", value: function (_, v) { return when(time_at(v)); } }].concat(series),
       tzDate: function (seconds) { return uPlot.tzDate(new Date(seconds * 1e3), data.zone); },
       fmtDate: function (template) { return uPlot.fmtDate(template.replace("{h}:{mm}{aa}", "{HH}:{mm}").replace("{h}{aa}", "{HH}:00")
         .replace("{h}:{mm}:{ss}{aa}", "{HH}:{mm}:{ss}").replace(/\{M\}\/\{D\}\/\{YY\}/, "{YYYY}-{MM}-{DD}").replace(/\{M\}\/\{D\}/, "{D} {MMM}")); },
@@ -52,7 +124,7 @@
       cursor: { sync: { key: "report", setSeries: false }, drag: { x: true, y: false }, points: { size: 6 },
         bind: { dblclick: function (u) { return function () { u.setScale("x", whole()); return null; }; } } },
       legend: { live: true },
-      padding: [8, 8, 0, 0]
+      padding: [8, 20, 0, 0]
     }, options), columns, box);
     charts.push(chart);
     linking = true;
@@ -70,16 +142,17 @@
     var t = times(data.equity);
     time_chart("equity", 260, [
       line("Equity", color("accent"), { fill: color("accent-soft"), value: function (_, v) { return grouped(v, 2); } })
-    ], [t, data.equity.v], { scales: { x: { time: true }, y: { range: padded } } });
+    ], [t, data.equity.v], { scales: { x: { time: !stretches }, y: { range: padded } } });
     time_chart("drawdown", 130, [
       line("Drawdown", color("down"), { fill: color("down-soft"), width: 1, value: function (_, v) { return percent(v); } })
-    ], [t, data.equity.d], { axes: [time_axis(), axis(100, " %")], scales: { x: { time: true }, y: { range: function (_, low) { return [low < 0 ? low * 1.08 : -0.001, 0]; } } } });
+    ], [t, data.equity.d], { axes: [time_axis(), axis(100, " %")], scales: { x: { time: !stretches }, y: { range: function (_, low) { return [low < 0 ? low * 1.08 : -0.001, 0]; } } } });
   }
 
   /* The whole run; a second around it when it was only an instant. */
   function whole() {
     var room = data.span_s > 0 ? 0 : 1;
-    return { min: data.start_ms / 1000 - room, max: data.start_ms / 1000 + data.span_s + room };
+    var from = data.start_ms / 1000, to = from + data.span_s;
+    return { min: place(from) - room, max: place(to) + room };
   }
 
   /* A zoom of one chart is a zoom of all. */
@@ -161,11 +234,11 @@
     });
     var columns = tables.length > 1 ? aligned(tables) : tables[0];
     series.forEach(function (s) { s.spanGaps = true; });
-    time_chart("price", 300, series, columns, { bands: bands, scales: { x: { time: true }, y: { range: padded } }, hooks: { draw: [markers(one.fills, fill_times)] } });
+    time_chart("price", 300, series, columns, { bands: bands, scales: { x: { time: !stretches }, y: { range: padded } }, hooks: { draw: [markers(one.fills, fill_times)] } });
     if (one.position) {
       time_chart("position", 130, [
         line("Position", color("accent"), { fill: color("accent-soft"), paths: window.uPlot && uPlot.paths.stepped({ align: 1 }), value: function (_, v) { return grouped(v, one.quantity_decimals); } })
-      ], [times(one.position), one.position.v], { scales: { x: { time: true }, y: { range: function (_, low, high) { low = Math.min(low, 0); high = Math.max(high, 0); var room = (high - low) * 0.06 || 1; return [low - room, high + room]; } } } });
+      ], [times(one.position), one.position.v], { scales: { x: { time: !stretches }, y: { range: function (_, low, high) { low = Math.min(low, 0); high = Math.max(high, 0); var room = (high - low) * 0.06 || 1; return [low - room, high + room]; } } } });
     }
   }
 
@@ -184,7 +257,7 @@
       var columns = aligned(by_pane[name].map(function (extra) { return [times(extra), extra.v]; }));
       time_chart(chart.id, 150, by_pane[name].map(function (extra, i) {
         return line(extra.name, [color("accent"), "#d9822b", "#8e5bd0", "#1a9ba1"][i % 4], { spanGaps: true, value: function (_, v) { return v == null ? "–" : String(+v.toPrecision(7)); } });
-      }), columns, { scales: { x: { time: true }, y: { range: padded } } });
+      }), columns, { scales: { x: { time: !stretches }, y: { range: padded } } });
     });
   }
 
@@ -227,17 +300,18 @@
   function plain(id, height, t, values, stroke, stepped) {
     var box = byId(id);
     if (!box || !t.length) return;
-    var width = 1000, low = Math.min.apply(null, values), high = Math.max.apply(null, values), span = high - low || 1, long = data.span_s || 1;
+    var width = 1000, low = Math.min.apply(null, values), high = Math.max.apply(null, values), span = high - low || 1;
+    var all = whole(), long = all.max - all.min || 1;
     var svg = shape(box, "svg", { viewBox: "0 0 " + width + " " + height, height: height, preserveAspectRatio: "none" }), path = "", last = null;
     values.forEach(function (v, i) {
-      var x = ((t[i] - data.start_ms / 1000) / long * width).toFixed(1), y = (height - 6 - (v - low) / span * (height - 12)).toFixed(1);
+      var x = ((t[i] - all.min) / long * width).toFixed(1), y = (height - 6 - (v - low) / span * (height - 12)).toFixed(1);
       path += i ? (stepped ? "H" + x + "V" + y : "L" + x + "," + y) : "M" + x + "," + y;
       last = x;
     });
     shape(svg, "path", { d: path, fill: "none", stroke: stroke, "stroke-width": 1.5, "vector-effect": "non-scaling-stroke" });
     var note = document.createElement("p");
     note.className = "note";
-    note.textContent = "from " + when(t[0]) + " to " + when(t[t.length - 1]) + ", between " + String(+low.toPrecision(8)) + " and " + String(+high.toPrecision(8));
+    note.textContent = "from " + when(time_at(t[0])) + " to " + when(time_at(t[t.length - 1])) + ", between " + String(+low.toPrecision(8)) + " and " + String(+high.toPrecision(8));
     box.append(note);
   }
 
