@@ -171,6 +171,7 @@ function M.load(path)
   local co = coroutine.create(chunk)
   debug.sethook(co, function() error(path .. ": runs for too long; a configuration is data", 0) end, "", INSTRUCTION_LIMIT)
   local ok, result = coroutine.resume(co)
+  debug.sethook() -- LuaJIT has one hook for all coroutines
   if not ok then error(tostring(result), 0) end
   if type(result) ~= "table" then error(("%s: returns %s; a configuration returns a table"):format(path, type(result)), 0) end
   local checked, config = pcall(M.check, result)

@@ -45,21 +45,17 @@ local M = {}
 
 local DAY_NS = 86400000000000LL
 
---- date, last instant of the session that an instant belongs to. What comes after a session's end on its own local date is still its own;
---- what comes between two sessions otherwise belongs to the next.
+--- date, last instant of the session that an instant belongs to: a session is a date in the calendar's zone, to midnight; an instant that
+--- ends it is still its own. A date without a session belongs to the next one.
 local function session_finder(run)
   local session, inside = ffi.new "tl_session", ffi.new "bool[1]"
+  local calendars, calendar = run.calendars, run.calendar or 0
   return function(ts_ns)
-    if run.calendars then
-      local date = C.tl_calendars_date(run.calendars, run.calendar or 0, ts_ns - 1)
-      if C.tl_calendars_session(run.calendars, run.calendar or 0, date, session) and ts_ns > session.post_close_ns then
-        return date, C.tl_calendars_instant(run.calendars, run.calendar or 0, C.tl_date_add(date, 1), 0)
-      end
-    end
-    if run.calendars and C.tl_calendars_session_at(run.calendars, run.calendar or 0, ts_ns - 1, session, inside) then
-      return session.date, session.post_close_ns
-    end
     local before = ts_ns - 1
+    if calendars and (C.tl_calendars_session(calendars, calendar, C.tl_calendars_date(calendars, calendar, before), session)
+      or C.tl_calendars_session_at(calendars, calendar, before, session, inside)) then
+      return session.date, C.tl_calendars_instant(calendars, calendar, C.tl_date_add(session.date, 1), 0)
+    end
     local into = before % DAY_NS
     if into < 0 then into = into + DAY_NS end
     return format.utc_date(before), before - into + DAY_NS

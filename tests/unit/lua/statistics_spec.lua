@@ -77,18 +77,28 @@ describe("daily statistics", function()
     near(0.99 * 1.5 - 1, months[2].total)
   end)
 
-  it("count a session by its calendar: the evening belongs to the day, the night to the next one", function()
+  it("count a session by its calendar: a date in its zone, and what comes on a day off belongs to the next one", function()
     local calendars = ffi.gc(C.tl_calendars_create(), C.tl_calendars_destroy)
     local instruments = fixture.instruments()
-    -- 2024-01-02 (Tuesday) 15:00 and 19:00 in New York, the night after it, and Wednesday noon
     local hour = 3600000000000LL
-    local steps = { { at = 20 * hour, price = 10000 }, { at = 24 * hour, price = 10000 }, { at = 30 * hour, price = 10000 }, { at = 41 * hour, price = 10000 } }
-    local results = report.build { source = fixture.source(steps, 100000000000LL, instruments), instruments = instruments, initial_cash = 1000,
-      calendars = calendars, calendar = 1 }
+    -- 2024-01-02 (Tuesday) is where the fixture starts, in UTC. In New York: Tuesday 04:00, 15:00 and 20:05, Friday noon, Saturday noon, Monday noon
+    local steps = {}
+    for i, at in ipairs { 9, 20, 25, 89, 113, 161 } do steps[i] = { at = at * hour + hour / 12, price = 10000 } end
+    local source = fixture.source(steps, 100000000000LL, instruments)
+    source.marks[0].ts_ns = source.marks[1].ts_ns
+    local results = report.build { source = source, instruments = instruments, initial_cash = 1000, calendars = calendars, calendar = 1 }
     local dates = {}
     for i, day in ipairs(results.days) do dates[i] = day.date end
-    assert.same({ 20240102, 20240103 }, dates)
+    assert.same({ 20240102, 20240105, 20240108 }, dates)
     assert.equal("America/New_York", results.zone)
+  end)
+
+  it("take data that begins at midnight for the day that begins, and a daily bar that closes then for the day that ends", function()
+    local hourly, n = marks_of({ 1000, 1100, 1200 }, DAY / 24)
+    for i = 0, 2 do hourly[i].ts_ns = hourly[i].ts_ns - DAY / 24 end
+    assert.equal(1, #statistics.days(hourly, n, 1000, utc_days))
+    local daily, m = marks_of { 1000, 1100, 1200 }
+    assert.equal(3, #statistics.days(daily, m, 1000, utc_days))
   end)
 end)
 
