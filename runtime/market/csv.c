@@ -332,7 +332,7 @@ static int64_t size_at(const int64_t *levels, uint32_t count, int side, int64_t 
 /* A row that holds the best levels becomes the changes against the row before. */
 static tl_status depth_events(tl_csv *csv, known *k, tl_event *event) {
     uint32_t count = csv->layout.levels;
-    int64_t now[4 * TL_CSV_MAX_LEVELS];
+    int64_t now[4 * TL_CSV_MAX_LEVELS] = {0};
     for (uint32_t i = 0; i < 4 * count; i++) {
         now[i] = TL_ABSENT;
         if (!csv->row.numbers[TL_CSV_LEVELS + i].present) continue;

@@ -185,8 +185,8 @@ void tl_view_apply(tl_view *view, const tl_event *event, const tl_event_tail *ta
         q->received_ns = event->ts_recv_ns;
         q->bid_n = shown(bid);
         q->ask_n = shown(ask);
-        q->bid_size_n = bid == TL_ABSENT ? NAN : (double)event->w[2];
-        q->ask_size_n = ask == TL_ABSENT ? NAN : (double)event->w[3];
+        q->bid_size_n = bid == TL_ABSENT ? NAN : shown(event->w[2]);
+        q->ask_size_n = ask == TL_ABSENT ? NAN : shown(event->w[3]);
         if (bid != TL_ABSENT && ask != TL_ABSENT) r->position.mark_n = ((double)bid + (double)ask) / 2;
         break;
     }
