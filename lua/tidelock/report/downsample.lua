@@ -43,7 +43,8 @@ function M.equity(marks, count, initial, limit)
     end
     local n = #out.ts + 1
     out.ts[n], out.equity[n] = marks[i].ts_ns, equity_at(i)
-    out.drawdown[n] = peak > 0 and math.min(equity_at(i) / peak - 1, 0) or 0
+    -- seven digits are more than a chart shows, and half the length
+    out.drawdown[n] = peak > 0 and math.ceil(math.min(equity_at(i) / peak - 1, 0) * 1e7 - 0.5) / 1e7 or 0
   end)
   return out
 end

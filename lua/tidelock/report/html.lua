@@ -253,7 +253,7 @@ local function instrument_data(results, instrument, indices, start_ms)
   for n = 1, #indices, stride do
     local fill = fills[indices[n]]
     local k = #stamps + 1
-    stamps[k], prices[k], sides[k] = fill.ts_ns, tonumber(fill.price) * instrument.price_unit, fill.side == 1 and 1 or -1
+    stamps[k], prices[k], sides[k] = fill.ts_ns, tonumber(fill.price) / instrument.price_scale, fill.side == 1 and 1 or -1
   end
   local one = {
     symbol = instrument.symbol, decimals = decimals_of(fills, indices, instrument.price_exponent), quantity_decimals = 0,
@@ -264,7 +264,7 @@ local function instrument_data(results, instrument, indices, start_ms)
   table.insert(held, 1, 0)
   at[#at + 1], held[#held + 1] = source.marks[source.mark_count - 1].ts_ns, held[#held]
   for i, quantity in ipairs(held) do
-    held[i] = quantity * instrument.quantity_unit
+    held[i] = quantity / instrument.quantity_scale
     while one.quantity_decimals < 8 and math.abs(held[i] - tonumber(("%%.%df"):format(one.quantity_decimals):format(held[i]))) > 1e-9 do
       one.quantity_decimals = one.quantity_decimals + 1
     end
@@ -272,11 +272,11 @@ local function instrument_data(results, instrument, indices, start_ms)
   one.position = { t = deltas(start_ms, at), v = json.list(held) }
   local path, count = source.path(instrument.id)
   if count > 0 then
-    local times, close, high, low, unit, spread = {}, {}, {}, {}, instrument.price_unit / 2, false
+    local times, close, high, low, scale, spread = {}, {}, {}, {}, instrument.price_scale * 2, false
     for i = 0, count - 1 do
       local piece = path[i]
-      times[i + 1], close[i + 1] = piece.ts_ns, tonumber(piece.close) * unit
-      high[i + 1], low[i + 1] = tonumber(piece.high) * unit, tonumber(piece.low) * unit
+      times[i + 1], close[i + 1] = piece.ts_ns, tonumber(piece.close) / scale
+      high[i + 1], low[i + 1] = tonumber(piece.high) / scale, tonumber(piece.low) / scale
       spread = spread or piece.high ~= piece.low
     end
     one.price = { t = deltas(start_ms, times), v = json.list(close) }

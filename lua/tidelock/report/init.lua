@@ -70,7 +70,7 @@ end
 local function describe(id, instruments)
   local one = C.tl_instruments_at(instruments, id)
   return { id = id, symbol = ffi.string(one.symbol), price_exponent = one.price_exponent, quantity_exponent = one.quantity_exponent,
-    price_unit = C.tl_fixed_to_double(1, one.price_exponent), quantity_unit = C.tl_fixed_to_double(1, one.quantity_exponent) }
+    price_scale = C.tl_power_of_ten(-one.price_exponent), quantity_scale = C.tl_power_of_ten(-one.quantity_exponent) }
 end
 
 --- The instruments that had orders, in order of id.

@@ -93,7 +93,7 @@ describe("the HTML report", function()
     assert.equal(results.statistics.equity_peak, math.max(high, 1000000))
     local deepest = 0
     for _, d in ipairs(data.equity.d) do deepest = math.min(deepest, d) end
-    assert.is_true(math.abs(deepest - results.statistics.max_drawdown) < 1e-9)
+    assert.is_true(math.abs(deepest - results.statistics.max_drawdown) < 1e-7)
     assert.is_true(#data.instruments[1].fills.t <= 4000)
     assert.matches("fills are drawn", text)
     assert.matches("of 30,001 marks", text)

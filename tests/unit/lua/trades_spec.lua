@@ -32,6 +32,13 @@ describe("round trips", function()
     assert.equal(50, tonumber(list.open[1].quantity))
   end)
 
+  it("share a fee that cannot be divided so that its parts still add up", function()
+    local list = pair { fill(1, BUY, 300, 1000, 100), fill(2, SELL, 100, 1000), fill(3, SELL, 100, 1000), fill(4, SELL, 100, 1000, 1) }
+    assert.same({ 33, 34, 34 }, { tonumber(list.at[0].fees_e8), tonumber(list.at[1].fees_e8), tonumber(list.at[2].fees_e8) })
+    local rebate = pair { fill(1, BUY, 300, 1000, -100), fill(2, SELL, 100, 1000), fill(3, SELL, 200, 1000) }
+    assert.equal(-100, tonumber(rebate.at[0].fees_e8 + rebate.at[1].fees_e8))
+  end)
+
   it("turn a position: what is left of a closing fill opens the other side", function()
     local list = pair { fill(1, SELL, 100, 1000), fill(2, BUY, 250, 900), fill(3, SELL, 150, 950) }
     assert.equal(2, list.n)

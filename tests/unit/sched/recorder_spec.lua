@@ -246,26 +246,26 @@ describe("the recorder", function()
   it("keeps a price path that never outgrows its room and never loses an extreme", function()
     local b = bench_of()
     local event, tail = ffi.new("tl_event", { kind = C.TL_EVENT_QUOTE }), ffi.new "tl_event_tail"
-    local low, high = math.huge, -math.huge
-    local price = 10000
+    local prices, step = {}, 250000000LL
     for i = 1, 200000 do
-      price = math.max(2, price + (i * 7919 % 13) - 6)
-      event.ts_ns = START + i * 250000000LL
-      event.w[0], event.w[1] = price - 1, price + 1
+      prices[i] = 2 * (10000 + i * 7919 % 1009)
+      event.ts_ns = START + i * step
+      event.w[0], event.w[1] = prices[i] / 2 - 1, prices[i] / 2 + 1
       C.tl_recorder_market(b.recorder, event, tail, event.ts_ns)
-      low, high = math.min(low, 2 * price), math.max(high, 2 * price)
     end
     local path, count = b.finish().path(0)
     assert.is_true(count > 2048 and count <= 4096)
-    local found_low, found_high = math.huge, -math.huge
-    for i = 0, count - 1 do
-      found_low, found_high = math.min(found_low, tonumber(path[i].low)), math.max(found_high, tonumber(path[i].high))
-      assert.is_true(path[i].low <= path[i].open and path[i].close <= path[i].high)
-      if i > 0 then assert.is_true(path[i].ts_ns > path[i - 1].ts_ns) end
+    local i = 1
+    for k = 0, count - 1 do
+      assert.equal(START + i * step, path[k].ts_ns)
+      local open, low, high, close = prices[i], math.huge, -math.huge, nil
+      while i <= #prices and (k == count - 1 or START + i * step < path[k + 1].ts_ns) do
+        low, high, close = math.min(low, prices[i]), math.max(high, prices[i]), prices[i]
+        i = i + 1
+      end
+      assert.same({ open, high, low, close }, { tonumber(path[k].open), tonumber(path[k].high), tonumber(path[k].low), tonumber(path[k].close) })
     end
-    assert.equal(low, found_low)
-    assert.equal(high, found_high)
-    assert.equal(2 * price, tonumber(path[count - 1].close))
+    assert.equal(#prices + 1, i)
   end)
 
   it("tells the first and last price by trades, else by the middle", function()
