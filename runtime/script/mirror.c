@@ -215,6 +215,7 @@ uint32_t mirror_place(tl_mirror *mirror, const tl_instrument *instrument, int si
     order->time_in_force_n = ask->time_in_force;
     order->request_n = TL_COMMAND_NEW;
     order->link_n = options->link;
+    order->rounding_n = options->rounding;
     private->asked_price = ask->price;
     private->asked_quantity = ask->quantity;
     tl_order_slots_open(&mirror->slots, slot);
@@ -230,30 +231,41 @@ uint32_t mirror_place(tl_mirror *mirror, const tl_instrument *instrument, int si
     return slot;
 }
 
-uint32_t tl_mirror_send(tl_mirror *mirror, uint32_t instrument_id, int side, double quantity, double price,
-                        const tl_order_options *options) {
-    if (!options) options = &mirror_plain_options;
-    if (!mirror_may_send(mirror, instrument_id)) return 0;
+/* Checks a new order and turns it into mantissas. */
+static bool read_request(tl_mirror *mirror, uint32_t instrument_id, int side, double quantity, double price,
+                         const tl_order_options *options, mirror_request *ask) {
+    if (!mirror_may_send(mirror, instrument_id)) return false;
     const tl_instrument *instrument = tl_instruments_at(mirror->instruments, instrument_id);
-    mirror_request ask = {.price = TL_ABSENT,
-                          .stop_price = TL_ABSENT,
-                          .offset = TL_ABSENT,
-                          .type = options->type,
-                          .time_in_force = options->time_in_force,
-                          .flags = options->flags};
-    if (!mirror_read_quantity(mirror, instrument, FIELD_QUANTITY, quantity, &ask.quantity)) return 0;
+    *ask = (mirror_request){.price = TL_ABSENT,
+                            .stop_price = TL_ABSENT,
+                            .offset = TL_ABSENT,
+                            .type = options->type,
+                            .time_in_force = options->time_in_force,
+                            .flags = options->flags};
+    if (!mirror_read_quantity(mirror, instrument, FIELD_QUANTITY, quantity, &ask->quantity)) return false;
     if (!isnan(options->display)) {
-        if (!mirror_read_quantity(mirror, instrument, FIELD_DISPLAY, options->display, &ask.display)) return 0;
-        if (ask.display > ask.quantity) {
-            mirror_refuse(mirror, TL_REASON_BAD_QUANTITY, FIELD_DISPLAY, instrument_id, quantity, options->display);
-            return 0;
-        }
-        if (ask.type == TL_TYPE_LIMIT) ask.type = TL_TYPE_ICEBERG;
+        if (!mirror_read_quantity(mirror, instrument, FIELD_DISPLAY, options->display, &ask->display)) return false;
+        if (ask->display > ask->quantity)
+            return mirror_refuse(mirror, TL_REASON_BAD_QUANTITY, FIELD_DISPLAY, instrument_id, quantity, options->display);
+        if (ask->type == TL_TYPE_LIMIT) ask->type = TL_TYPE_ICEBERG;
     }
-    if (!read_prices(mirror, instrument, side, price, options, &ask)) return 0;
-    if (!mirror_read_expiry(mirror, options, instrument_id, &ask)) return 0;
-    if (!mirror_read_deadline(mirror, options, instrument_id, &ask.deadline_ns)) return 0;
-    return mirror_place(mirror, instrument, side, &ask, options);
+    return read_prices(mirror, instrument, side, price, options, ask) &&
+           mirror_read_expiry(mirror, options, instrument_id, ask) &&
+           mirror_read_deadline(mirror, options, instrument_id, &ask->deadline_ns);
+}
+
+uint32_t tl_mirror_send(tl_mirror *mirror, uint32_t instrument, int side, double quantity, double price,
+                        const tl_order_options *options) {
+    mirror_request ask;
+    if (!options) options = &mirror_plain_options;
+    if (!read_request(mirror, instrument, side, quantity, price, options, &ask)) return 0;
+    return mirror_place(mirror, tl_instruments_at(mirror->instruments, instrument), side, &ask, options);
+}
+
+bool tl_mirror_check(tl_mirror *mirror, uint32_t instrument, int side, double quantity, double price,
+                     const tl_order_options *options) {
+    mirror_request ask;
+    return read_request(mirror, instrument, side, quantity, price, options ? options : &mirror_plain_options, &ask);
 }
 
 /* Requests about an open order. */
@@ -433,6 +445,10 @@ uint32_t tl_mirror_open_count(const tl_mirror *mirror, uint32_t instrument, int 
     return count;
 }
 
+double tl_mirror_last_id(const tl_mirror *mirror) {
+    return (double)mirror->last_id;
+}
+
 uint32_t tl_mirror_by_id(const tl_mirror *mirror, double order_id) {
     if (!(order_id >= 1 && order_id < 9007199254740992.0)) return 0;
     uint32_t slot = tl_order_slots_find(&mirror->slots, (uint64_t)order_id);
@@ -444,6 +460,10 @@ double tl_mirror_open_quantity(const tl_mirror *mirror, uint32_t instrument, int
     for (uint32_t slot = tl_mirror_first(mirror, instrument, side); slot != 0;
          slot = tl_mirror_next(mirror, slot, instrument, side)) {
         const tl_shown_order *order = &mirror->slots.orders[slot];
+        bool waits =
+            order->type_n == TL_TYPE_STOP || order->type_n == TL_TYPE_STOP_LIMIT || order->type_n == TL_TYPE_TRAILING_STOP;
+        if (waits && order->status_before_n != TL_ORDER_TRIGGERED && order->filled_n == 0) continue;
+        if (order->link_n == TL_LINK_OCO || order->link_n == TL_LINK_BRACKET_LEG) continue;
         sum += (order->quantity_n - order->filled_n) / order->size_unit;
     }
     return sum;

@@ -39,6 +39,10 @@ void tl_mirror_warming(tl_mirror *mirror, bool warming);
 uint32_t tl_mirror_send(tl_mirror *mirror, uint32_t instrument, int side, double quantity, double price,
                         const tl_order_options *options);
 
+/* Whether tl_mirror_send() would take it, so that orders that belong together are sent all or none. */
+bool tl_mirror_check(tl_mirror *mirror, uint32_t instrument, int side, double quantity, double price,
+                     const tl_order_options *options);
+
 /* order.quote: keeps exactly one working order per instrument, side and tag. The slot of the working order, 0 when there is none and none is wanted, or
  * UINT32_MAX when refused.
  *
@@ -73,9 +77,12 @@ tl_shown_order *tl_mirror_orders(tl_mirror *mirror);
 uint32_t tl_mirror_first(const tl_mirror *mirror, uint32_t instrument, int side);
 uint32_t tl_mirror_next(const tl_mirror *mirror, uint32_t slot, uint32_t instrument, int side);
 uint32_t tl_mirror_open_count(const tl_mirror *mirror, uint32_t instrument, int side);
+/* The id of the newest order, as order ids are ascending. */
+double tl_mirror_last_id(const tl_mirror *mirror);
 uint32_t tl_mirror_by_id(const tl_mirror *mirror, double order_id);
 
-/* Sum of open orders' remaining quantity of a side, for order.target. */
+/* Sum of what is open of a side and would trade by itself, for order.target: stops that wait, legs of brackets and OCO pairs do not count; what is
+ * being cancelled does, until that is certain. */
 double tl_mirror_open_quantity(const tl_mirror *mirror, uint32_t instrument, int side);
 
 /* Reports that did not fit the order's status (order/transition.h); a fill among them still moved the position. */

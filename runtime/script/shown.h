@@ -164,6 +164,7 @@ typedef struct tl_shown_order {
     uint8_t adopted_n;
     uint8_t status_before_n; /* what a refused request returns it to */
     uint8_t link_n;          /* tl_link_kind */
+    uint8_t rounding_n;      /* as it was sent: what a replace's price is rounded by */
 } tl_shown_order;
 
 /* What a script holds of an order; values, so that they may be kept. */

@@ -12,6 +12,7 @@ local M = {
   host = nil, ---@type ffi.cdata*|nil tl_host *
   mirror = nil, ---@type ffi.cdata*|nil tl_mirror *
   view = nil, ---@type ffi.cdata*|nil tl_view *
+  orders = nil, ---@type ffi.cdata*|nil const tl_shown_order *: the mirror's slots
   instruments = nil, ---@type ffi.cdata*|nil const tl_instruments *
   bound = false, -- instruments are known: symbols can be resolved
 }
@@ -24,6 +25,7 @@ local literals = {}
 
 function M.attach(agents)
   M.host, M.mirror, M.view, M.instruments = agents.host, agents.mirror, agents.view, agents.instruments
+  M.orders = agents.mirror ~= nil and ffi.cast("const tl_shown_order *", C.tl_mirror_orders(agents.mirror)) or nil
   names, ids, literals = {}, {}, {}
   M.bound = agents.bound ~= false
 end
