@@ -139,12 +139,13 @@ function World:arrive(refuse)
   return true
 end
 
---- The venue trades `quantity` of an open order at its price.
+--- The venue trades `quantity` of an open order at its price, at 150 where it has none.
 function World:trade(order, quantity, fee_e8)
   self.execution = self.execution + 1
   order.filled = order.filled + quantity
   if order.filled == order.quantity then order.open, order.status = false, "filled" end
-  self:post(order, C.TL_REPORT_FILL, { quantity = quantity, execution_id = self.execution, fee_e8 = fee_e8 or 0,
+  local price = order.price ~= M.ABSENT and order.price or 1500000
+  self:post(order, C.TL_REPORT_FILL, { price = price, quantity = quantity, execution_id = self.execution, fee_e8 = fee_e8 or 0,
                                        liquidity = C.TL_LIQUIDITY_MAKER })
 end
 
