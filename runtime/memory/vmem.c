@@ -12,8 +12,7 @@ static size_t page_bytes(void) {
 tl_status tl_vmem_reserve(tl_vmem *memory, size_t bytes) {
     size_t page = page_bytes();
     size_t rounded = (bytes + page - 1) & ~(page - 1);
-    if (rounded == 0 || rounded < bytes)
-        return tl_error_set(TL_ERR_ARGUMENT, "cannot reserve %zu bytes of memory", bytes);
+    if (rounded == 0 || rounded < bytes) return tl_error_set(TL_ERR_ARGUMENT, "cannot reserve %zu bytes of memory", bytes);
     void *base = mmap(NULL, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return tl_error_set(TL_ERR_NO_MEMORY, "cannot reserve %zu bytes of memory: %s", rounded, strerror(errno));

@@ -10,7 +10,7 @@
 #define TL_SCRIPT_HOST_H
 
 #include "market/calendar.h"
-#include "queue/input_log.h"
+#include "script/input_log.h"
 #include "script/kept.h"
 #include "script/mirror.h"
 #include "script/view.h"

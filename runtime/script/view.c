@@ -18,7 +18,9 @@ struct tl_view {
     uint32_t kept_capacity;
 };
 
-static double shown(int64_t mantissa) { return mantissa == TL_ABSENT ? NAN : (double)mantissa; }
+static double shown(int64_t mantissa) {
+    return mantissa == TL_ABSENT ? NAN : (double)mantissa;
+}
 
 tl_view *tl_view_create(const tl_instruments *instruments) {
     tl_view *view = calloc(1, sizeof *view);
@@ -68,8 +70,7 @@ tl_status tl_view_ensure(tl_view *view) {
                                     .size_unit = r->size_unit,
                                     .instrument_n = id,
                                     .live_n = 1};
-        r->book = (tl_shown_book){
-            .price_unit = r->price_unit, .size_unit = r->size_unit, .instrument_n = id, .live_n = 1};
+        r->book = (tl_shown_book){.price_unit = r->price_unit, .size_unit = r->size_unit, .instrument_n = id, .live_n = 1};
         r->position = (tl_shown_position){.mark_n = NAN,
                                           .multiplier = (double)instrument->multiplier_e8 / 1e8,
                                           .price_unit = r->price_unit,
@@ -80,7 +81,9 @@ tl_status tl_view_ensure(tl_view *view) {
     return TL_OK;
 }
 
-tl_view_instrument *tl_view_at(tl_view *view, uint32_t instrument) { return &view->records[instrument]; }
+tl_view_instrument *tl_view_at(tl_view *view, uint32_t instrument) {
+    return &view->records[instrument];
+}
 
 tl_status tl_view_keep_bars(tl_view *view, uint32_t instrument, int64_t interval_ns, uint32_t capacity) {
     if (tl_view_bars_of(view, instrument, interval_ns)) return TL_OK;
@@ -192,16 +195,26 @@ void tl_view_apply(tl_view *view, const tl_event *event, const tl_event_tail *ta
     }
     case TL_EVENT_TRADE:
         r->last_price = event->w[0];
-        if (isnan(r->position.mark_n) || isnan(r->quote.bid_n) || isnan(r->quote.ask_n)) r->position.mark_n = (double)event->w[0];
+        if (isnan(r->position.mark_n) || isnan(r->quote.bid_n) || isnan(r->quote.ask_n))
+            r->position.mark_n = (double)event->w[0];
         break;
-    case TL_EVENT_LEVEL: apply_level(r, event); break;
-    case TL_EVENT_BAR: apply_bar(view, event, tail); break;
-    case TL_EVENT_STATUS: r->state = (uint8_t)event->w[0]; break;
-    case TL_EVENT_FEED: r->stale = event->w[0] == 0; break;
+    case TL_EVENT_LEVEL:
+        apply_level(r, event);
+        break;
+    case TL_EVENT_BAR:
+        apply_bar(view, event, tail);
+        break;
+    case TL_EVENT_STATUS:
+        r->state = (uint8_t)event->w[0];
+        break;
+    case TL_EVENT_FEED:
+        r->stale = event->w[0] == 0;
+        break;
     case TL_EVENT_MARK:
         if (event->w[0] != TL_ABSENT) r->position.mark_n = (double)event->w[0];
         break;
-    default: break;
+    default:
+        break;
     }
 }
 

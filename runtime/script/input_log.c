@@ -1,4 +1,4 @@
-#include "queue/input_log.h"
+#include "script/input_log.h"
 
 #include <stdlib.h>
 #include <string.h>

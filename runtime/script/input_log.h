@@ -6,8 +6,8 @@
  *
  * Single owner (the strategy's process); `end` is stored last, what lies beyond it does not exist.
  */
-#ifndef TL_QUEUE_INPUT_LOG_H
-#define TL_QUEUE_INPUT_LOG_H
+#ifndef TL_SCRIPT_INPUT_LOG_H
+#define TL_SCRIPT_INPUT_LOG_H
 
 #include "market/event.h"
 
