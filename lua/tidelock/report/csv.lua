@@ -84,13 +84,16 @@ end
 
 --- Series that the script recorded: name, time, value.
 function M.series(results, path)
-  local rows = {}
-  for _, series in ipairs(results.series) do
-    for i = 1, #series.value do rows[#rows + 1] = { series.name, series.ts[i], series.value[i] } end
+  local first, total = {}, 0
+  for n, series in ipairs(results.series) do
+    first[n] = total
+    total = total + series.count
   end
-  write(path, "name,time,value", #rows, function(i)
-    local row = rows[i + 1]
-    return table.concat({ text_cell(row[1]), format.iso(row[2]), ("%.17g"):format(row[3]) }, ",")
+  local n = 1
+  write(path, "name,time,value", total, function(i)
+    while i >= first[n] + results.series[n].count do n = n + 1 end
+    local series, at = results.series[n], i - first[n]
+    return table.concat({ text_cell(series.name), format.iso(series.ts[at]), ("%.17g"):format(series.values[at]) }, ",")
   end)
 end
 

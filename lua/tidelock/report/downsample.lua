@@ -62,10 +62,11 @@ function M.position(fills, indices, limit)
   return ts, held
 end
 
---- A recorded series: times and values.
-function M.series(times, values, limit)
+--- A recorded series: arrays of times and values, from 0.
+function M.series(times, values, count, limit)
   local ts, out = {}, {}
-  extremes(1, #values, limit, function(i) return values[i] end, function(i)
+  if count == 0 then return ts, out end
+  extremes(0, count - 1, limit, function(i) return values[i] end, function(i)
     ts[#ts + 1], out[#out + 1] = times[i], values[i]
   end)
   return ts, out

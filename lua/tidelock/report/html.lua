@@ -331,9 +331,9 @@ local function payload(results)
   for _, instrument in ipairs(results.instruments) do symbols[instrument.id] = instrument.symbol end
   data.series = json.list {}
   for n, series in ipairs(results.series) do
-    local ts, values = downsample.series(series.ts, series.value, POINTS)
+    local ts, values = downsample.series(series.ts, series.values, series.count, POINTS)
     local first = data.instruments[1] and data.instruments[1].symbol or ""
-    data.series[n] = { name = series.name, pane = series.pane or series.name, instrument = symbols[series.instrument] or first,
+    data.series[n] = { name = series.name, pane = series.pane, instrument = symbols[series.instrument] or first,
       t = deltas(start_ms, ts), v = json.list(values) }
   end
   data.instruments = json.list(data.instruments)

@@ -27,8 +27,9 @@
 ---   handlers      list of { name =, calls =, errors =, p50_ns =, p99_ns =, p999_ns =, max_ns = } (NaN: not timed)
 ---   errors        count of handler errors; first_error: text; failure: why the strategy ended early
 ---   tag_name      function (tag id) -> text
----   series        list of { name =, pane = "price" or another name, instrument =, ts = { ns... }, value = { number... } }
----   custom        map of numbers and texts from record.result
+---   kept          tl_kept* of the strategy: what it recorded by record.series and record.result; or in its place
+---   series        list of { name =, pane = "price" or another name, instrument = (id), ts = { ns... }, value = { number... } }
+---   custom        map of numbers, texts and truths
 ---   source        in place of the recorder: what report.source would have read (for tests)
 ---
 --- Nothing measured by a clock of the machine goes into the HTML report, so that equal runs give equal reports.
@@ -172,6 +173,30 @@ local function handlers_of(run)
   return json.ordered(by_name, names)
 end
 
+--- What the strategy recorded: series with arrays `ts`, `values` from 0 and their `count`; results by name.
+local function recorded(run)
+  local series, custom = {}, {}
+  if run.kept then
+    for i = 0, C.tl_kept_series_count(run.kept) - 1 do
+      local one = C.tl_kept_series_at(run.kept, i)
+      series[i + 1] = { name = ffi.string(one.name), pane = ffi.string(one.pane), ts = one.ts_ns, values = one.values, count = tonumber(one.count) }
+    end
+    for i = 0, C.tl_kept_result_count(run.kept) - 1 do
+      local one = C.tl_kept_result_at(run.kept, i)
+      local value = one.value
+      if one.kind == C.TL_RESULT_TRUTH then value = value ~= 0 elseif one.kind == C.TL_RESULT_TEXT then value = ffi.string(one.text) end
+      custom[ffi.string(one.name)] = value
+    end
+  end
+  for _, one in ipairs(run.series or {}) do
+    local count = #one.value
+    series[#series + 1] = { name = one.name, pane = one.pane or one.name, instrument = one.instrument, count = count,
+      ts = ffi.new("int64_t[?]", count + 1, one.ts), values = ffi.new("double[?]", count + 1, one.value) }
+  end
+  for name, value in pairs(run.custom or {}) do custom[name] = value end
+  return series, custom
+end
+
 --- Builds the results of a run from what its recorder holds.
 ---@param run table as described above
 ---@return table results with `statistics`, `execution`, `handlers`, `data` and what the writers need
@@ -192,12 +217,11 @@ function M.build(run)
     fills = source.totals.fills,
     params = number_list(run.params),
     files = run.files or {},
-    series = run.series or {},
-    custom = run.custom or {},
     tag_name = run.tag_name or function(tag) return tag == 0 and "" or tostring(tag) end,
     zone = run.calendars and ffi.string(C.tl_calendars_zone(run.calendars, run.calendar or 0)) or "UTC",
     calendar = run.calendars and ffi.string(C.tl_calendars_name(run.calendars, run.calendar or 0)) or "UTC days",
   }
+  results.series, results.custom = recorded(run)
   results.events_per_second = run.wall_seconds and run.wall_seconds > 0 and results.events / run.wall_seconds or nil
   results.instruments = traded(source, run.instruments)
   results.round_trips = trades.pair(source.fills, source.fill_count, run.instruments)
