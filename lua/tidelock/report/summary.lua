@@ -4,7 +4,7 @@ local statistics = require "tidelock.report.statistics"
 
 local M = {}
 
-local WIDTH, GAP = 96, 3
+local WIDTH, GAP, LABEL = 96, 3, 23
 local COLUMN = math.floor((WIDTH - 2 * GAP) / 3)
 
 --- Display width: bytes that start a character.
@@ -100,7 +100,7 @@ local function reasons(lines, title, counts)
   if #list == 0 then return false end
   table.sort(list, function(a, b) return a[2] > b[2] or a[2] == b[2] and a[1] < b[1] end)
   for i, one in ipairs(list) do list[i] = one[1] .. " " .. format.count(one[2]) end
-  lines[#lines + 1] = cut(("%-17s %s"):format(title, table.concat(list, ", ")), WIDTH)
+  lines[#lines + 1] = cut(("%-" .. LABEL .. "s %s"):format(title, table.concat(list, ", ")), WIDTH)
   return true
 end
 
@@ -174,20 +174,21 @@ function M.text(results, options)
   lines[#lines + 1] = ("-"):rep(WIDTH)
   columns(lines, account_groups(s, plain(results.currency)), bold)
   columns(lines, execution_groups(results.execution), bold)
+  local function fact(label, text) lines[#lines + 1] = cut(("%-" .. LABEL .. "s %s"):format(label, text), WIDTH) end
   local refused = reasons(lines, "Denied", results.execution.denies)
   refused = reasons(lines, "Rejected", results.execution.rejects) or refused
   refused = reasons(lines, "Cancels refused", results.execution.cancel_rejects) or refused
   if refused then lines[#lines + 1] = "" end
   handler_rows(lines, results.handlers, bold)
-  for _, setting in ipairs(M.settings(results)) do lines[#lines + 1] = cut(("%-17s %s"):format(setting[1], setting[2]), WIDTH) end
+  for _, setting in ipairs(M.settings(results)) do fact(setting[1], setting[2]) end
   local speed = results.events_per_second and (" in %s, %s a second"):format(format.duration(results.wall_seconds * 1e9),
     format.count(results.events_per_second)) or ""
-  lines[#lines + 1] = ("%-17s %s%s"):format("Events", format.count(results.events), speed)
-  lines[#lines + 1] = ("%-17s %s read, %s %s"):format("Messages", format.count(results.data.messages), format.count(results.data.problems),
-    results.data.problems == 1 and "problem" or "problems")
-  for _, problem in ipairs(results.data.problem_list) do lines[#lines + 1] = cut((" "):rep(18) .. plain(problem), WIDTH) end
-  if results.errors > 0 then lines[#lines + 1] = ("%-17s %s"):format("Handler errors", format.count(results.errors)) end
-  if results.failure then lines[#lines + 1] = ("%-17s %s"):format("Ended early", plain(results.failure)) end
+  fact("Events", format.count(results.events) .. speed)
+  fact("Messages", ("%s read, %s %s"):format(format.count(results.data.messages), format.count(results.data.problems),
+    results.data.problems == 1 and "problem" or "problems"))
+  for _, problem in ipairs(results.data.problem_list) do fact("", plain(problem)) end
+  if results.errors > 0 then fact("Handler errors", format.count(results.errors)) end
+  if results.failure then fact("Ended early", plain(results.failure)) end
   lines[#lines + 1] = ""
   return table.concat(lines, "\n")
 end
