@@ -14,7 +14,7 @@
 #include "market/itch.h"
 #include "market/stream.h"
 
-enum { BATCH = 128, MAX_RUNS = 99 };
+enum { BATCH = 256, MAX_RUNS = 99 };
 
 typedef struct rate {
     uint64_t messages;

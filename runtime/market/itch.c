@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "market/calendar.h"
 #include "market/stream.h"
 
-enum { BUFFER_BYTES = 1 << 20, LOCATES = 65536, AHEAD = 24 };
+enum { BUFFER_BYTES = 1 << 20 };
 
 struct tl_itch {
     tl_stream *stream;
@@ -78,6 +77,20 @@ static inline void text(char *out, const uint8_t *p, unsigned length) {
     out[length] = 0;
 }
 
+/* A stock's eight letters without the padding, all at once: a loop that ends after another number of letters for each message is
+ * mispredicted. `out` has 12 bytes. */
+static inline void stock(char *out, const uint8_t *p) {
+    uint64_t letters = be64(p), pads = letters ^ 0x2020202020202020u;
+    if (TL_UNLIKELY((letters & 0xff) == 0 || pads == 0)) {
+        text(out, p, TL_ITCH_STOCK_BYTES);
+        return;
+    }
+    unsigned padding = (unsigned)__builtin_ctzll(pads) & ~7u;
+    letters = htobe64(letters >> padding << padding);
+    memcpy(out, &letters, 8);
+    out[8] = 0;
+}
+
 static inline uint8_t side_of(uint8_t letter) {
     return letter == 'B' ? TL_SIDE_BUY : letter == 'S' ? TL_SIDE_SELL : TL_SIDE_NONE;
 }
@@ -108,7 +121,7 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
         m->reference = be64(b + TL_ITCH_AT_REFERENCE);
         m->side = side_of(b[TL_ITCH_A_AT_SIDE]);
         m->shares = be32(b + TL_ITCH_A_AT_SHARES);
-        text(m->stock, b + TL_ITCH_A_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_A_AT_STOCK);
         m->price = be32(b + TL_ITCH_A_AT_PRICE);
         if (b[0] == TL_ITCH_TRADE) m->match = be64(b + TL_ITCH_P_AT_MATCH);
         if (TL_UNLIKELY(m->side == TL_SIDE_NONE || m->shares == 0)) {
@@ -142,7 +155,7 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
         break;
     case TL_ITCH_CROSS:
         m->shares = (int64_t)be64(b + TL_ITCH_Q_AT_SHARES);
-        text(m->stock, b + TL_ITCH_Q_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_Q_AT_STOCK);
         m->price = be32(b + TL_ITCH_Q_AT_PRICE);
         m->match = be64(b + TL_ITCH_Q_AT_MATCH);
         m->code = b[TL_ITCH_Q_AT_CROSS_TYPE];
@@ -158,22 +171,22 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
         m->code = b[TL_ITCH_AT_EVENT_CODE];
         break;
     case TL_ITCH_STOCK_DIRECTORY:
-        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_AT_STOCK);
         m->code = b[TL_ITCH_R_AT_CATEGORY];
         m->shares = be32(b + TL_ITCH_R_AT_ROUND_LOT);
         break;
     case TL_ITCH_TRADING_ACTION:
-        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_AT_STOCK);
         m->code = b[TL_ITCH_H_AT_STATE];
         text(m->attribution, b + TL_ITCH_H_AT_REASON, 4);
         break;
     case TL_ITCH_REG_SHO:
-        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_AT_STOCK);
         m->code = b[TL_ITCH_Y_AT_ACTION];
         break;
     case TL_ITCH_PARTICIPANT_POSITION:
         text(m->attribution, b + TL_ITCH_L_AT_PARTICIPANT, 4);
-        text(m->stock, b + TL_ITCH_L_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_L_AT_STOCK);
         m->printable = b[TL_ITCH_L_AT_MODE];
         m->code = b[TL_ITCH_L_AT_STATE];
         break;
@@ -186,20 +199,20 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
         m->code = b[TL_ITCH_W_AT_LEVEL];
         break;
     case TL_ITCH_IPO_QUOTING:
-        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_AT_STOCK);
         m->shares = be32(b + TL_ITCH_K_AT_RELEASE_S);
         m->code = b[TL_ITCH_K_AT_QUALIFIER];
         m->price = be32(b + TL_ITCH_K_AT_PRICE);
         break;
     case TL_ITCH_AUCTION_COLLAR:
-        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_AT_STOCK);
         m->price = be32(b + TL_ITCH_J_AT_REFERENCE_PRICE);
         m->price2 = be32(b + TL_ITCH_J_AT_UPPER);
         m->price3 = be32(b + TL_ITCH_J_AT_LOWER);
         m->shares = be32(b + TL_ITCH_J_AT_EXTENSION);
         break;
     case TL_ITCH_OPERATIONAL_HALT:
-        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_AT_STOCK);
         m->printable = b[TL_ITCH_h_AT_MARKET];
         m->code = b[TL_ITCH_h_AT_ACTION];
         break;
@@ -207,18 +220,18 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
         m->shares = (int64_t)be64(b + TL_ITCH_I_AT_PAIRED);
         m->imbalance = (int64_t)be64(b + TL_ITCH_I_AT_IMBALANCE);
         m->printable = b[TL_ITCH_I_AT_DIRECTION];
-        text(m->stock, b + TL_ITCH_I_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_I_AT_STOCK);
         m->price3 = be32(b + TL_ITCH_I_AT_FAR);
         m->price2 = be32(b + TL_ITCH_I_AT_NEAR);
         m->price = be32(b + TL_ITCH_I_AT_REFERENCE_PRICE);
         m->code = b[TL_ITCH_I_AT_CROSS_TYPE];
         break;
     case TL_ITCH_RETAIL_INTEREST:
-        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_AT_STOCK);
         m->code = b[TL_ITCH_N_AT_INTEREST];
         break;
     case TL_ITCH_DIRECT_LISTING:
-        text(m->stock, b + TL_ITCH_AT_STOCK, TL_ITCH_STOCK_BYTES);
+        stock(m->stock, b + TL_ITCH_AT_STOCK);
         m->code = b[TL_ITCH_O_AT_ELIGIBILITY];
         m->price2 = be32(b + TL_ITCH_O_AT_MINIMUM);
         m->price3 = be32(b + TL_ITCH_O_AT_MAXIMUM);
@@ -263,15 +276,20 @@ static void fill(tl_itch *reader) {
     if (reader->length < sizeof reader->buffer) reader->ended = true;
 }
 
+/* Whether a frame that makes sense, or the end of the file, is at this place of the buffer. */
+static bool frame_at(const tl_itch *reader, size_t at) {
+    if (at + TL_ITCH_FRAME_BYTES >= reader->length) return at == reader->length;
+    unsigned length = be16(reader->buffer + at);
+    return length != 0 && tl_itch_length(reader->buffer[at + TL_ITCH_FRAME_BYTES]) == length;
+}
+
 /* After a length that cannot be: the next place at which three frames in a row make sense, or the end of what is in the buffer. */
 static size_t resynchronise(const tl_itch *reader, size_t from) {
     for (size_t start = from; start + TL_ITCH_FRAME_BYTES < reader->length; start++) {
         size_t at = start;
         int good = 0;
-        while (good < 3 && at + TL_ITCH_FRAME_BYTES < reader->length) {
-            unsigned length = be16(reader->buffer + at);
-            if (length == 0 || tl_itch_length(reader->buffer[at + 2]) != length) break;
-            at += TL_ITCH_FRAME_BYTES + length;
+        while (good < 3 && at < reader->length && frame_at(reader, at)) {
+            at += TL_ITCH_FRAME_BYTES + be16(reader->buffer + at);
             good++;
         }
         if (good == 3 || (good > 0 && at == reader->length)) return start;
@@ -279,50 +297,67 @@ static size_t resynchronise(const tl_itch *reader, size_t from) {
     return reader->length;
 }
 
+/* What is left at the end of the file cannot be a whole frame: the file was cut, unless the frame's length was wrong before. */
+static bool cut_off(const uint8_t *frame, size_t have, unsigned length) {
+    if (have < TL_ITCH_FRAME_BYTES) return true;
+    if (TL_ITCH_FRAME_BYTES + length <= have || length > TL_ITCH_LENGTH_MAX) return false;
+    unsigned wanted = have > TL_ITCH_FRAME_BYTES ? tl_itch_length(frame[TL_ITCH_FRAME_BYTES]) : 0;
+    return wanted == 0 || wanted == length;
+}
+
+/* How far to go on behind a frame that was not a message. An unknown letter or a bad field in a frame that makes sense is skipped as a
+ * message; a wrong length tells nothing of where the next one is. */
+static size_t step_over(tl_itch *reader, tl_itch_problem problem, size_t step) {
+    size_t have = reader->length - reader->at;
+    if (problem == TL_ITCH_PROBLEM_BAD_LENGTH) return resynchronise(reader, reader->at + 1) - reader->at;
+    reader->ordinal++;
+    return step < have ? step : have;
+}
+
 unsigned tl_itch_read(tl_itch *reader, tl_itch_message *messages, unsigned capacity) {
     unsigned count = 0;
     while (count < capacity) {
         size_t have = reader->length - reader->at;
-        if (TL_UNLIKELY(have < TL_ITCH_FRAME_BYTES + TL_ITCH_LENGTH_MAX) && !reader->ended) {
-            fill(reader);
-            continue;
+        if (TL_UNLIKELY(have < TL_ITCH_FRAME_BYTES + TL_ITCH_LENGTH_MAX)) {
+            if (!reader->ended) {
+                fill(reader);
+                continue;
+            }
+            if (have == 0) break;
         }
-        if (have == 0) break;
         const uint8_t *frame = reader->buffer + reader->at;
         unsigned length = have >= TL_ITCH_FRAME_BYTES ? be16(frame) : 0;
-        if (have < TL_ITCH_FRAME_BYTES + TL_ITCH_LENGTH_MAX &&
-            (have < TL_ITCH_FRAME_BYTES || TL_ITCH_FRAME_BYTES + length > have)) {
-            problem_at(reader, TL_ITCH_PROBLEM_TRUNCATED);
-            reader->offset += have;
-            reader->at = reader->length;
-            break;
+        if (TL_UNLIKELY(have < TL_ITCH_FRAME_BYTES + TL_ITCH_LENGTH_MAX)) {
+            bool end_mark = length == 0 && have == TL_ITCH_FRAME_BYTES; /* some files close with an empty frame */
+            if (end_mark || cut_off(frame, have, length)) {
+                if (!end_mark) problem_at(reader, TL_ITCH_PROBLEM_TRUNCATED);
+                reader->offset += have;
+                reader->at = reader->length;
+                break;
+            }
         }
         tl_itch_message *m = &messages[count];
         m->ordinal = reader->ordinal + 1;
         m->offset = reader->offset;
-        tl_itch_problem problem;
+        tl_itch_problem problem = TL_ITCH_PROBLEM_BAD_LENGTH;
         size_t step = TL_ITCH_FRAME_BYTES + length;
-        if (TL_LIKELY(length <= TL_ITCH_LENGTH_MAX && tl_itch_decode(frame + TL_ITCH_FRAME_BYTES, length, m, &problem))) {
+        bool whole = length <= TL_ITCH_LENGTH_MAX && step <= have;
+        if (TL_LIKELY(whole && tl_itch_decode(frame + TL_ITCH_FRAME_BYTES, length, m, &problem))) {
             if (TL_UNLIKELY(m->ts_ns < reader->last_ns)) problem_at(reader, TL_ITCH_PROBLEM_BACKWARDS);
             reader->last_ns = m->ts_ns;
             reader->ordinal++;
             count++;
         } else {
-            if (length > TL_ITCH_LENGTH_MAX) problem = TL_ITCH_PROBLEM_BAD_LENGTH;
-            problem_at(reader, problem);
-            /* An unknown letter or field in a frame that makes sense is skipped as a message; a wrong length tells nothing of
-             * where the next one is. A final zero length closes some files: not a fault when nothing follows. */
-            if (problem == TL_ITCH_PROBLEM_BAD_LENGTH) {
-                if (!reader->ended && have < sizeof reader->buffer / 2) {
-                    reader->problems.count[problem]--;
-                    fill(reader);
-                    continue;
-                }
-                step = resynchronise(reader, reader->at + 1) - reader->at;
-            } else {
-                reader->ordinal++;
-                if (step > have) step = have;
+            if (problem == TL_ITCH_PROBLEM_BAD_LENGTH && !reader->ended && have < sizeof reader->buffer / 2) {
+                fill(reader); /* what follows tells where to go on */
+                continue;
             }
+            /* A longer message of a type that a later specification may bring. */
+            if (length > TL_ITCH_LENGTH_MAX && tl_itch_length(frame[TL_ITCH_FRAME_BYTES]) == 0 &&
+                frame_at(reader, reader->at + step))
+                problem = TL_ITCH_PROBLEM_UNKNOWN_TYPE;
+            problem_at(reader, problem);
+            step = step_over(reader, problem, step);
         }
         reader->at += step;
         reader->offset += step;
@@ -382,140 +417,4 @@ uint64_t tl_itch_size(const tl_itch *reader) {
 
 uint64_t tl_itch_unpacked(const tl_itch *reader) {
     return reader->offset;
-}
-
-struct tl_itch_directory {
-    tl_instruments *instruments;
-    uint32_t ids[LOCATES]; /* id + 1, 0 = not named yet */
-};
-
-tl_itch_directory *tl_itch_directory_create(tl_instruments *instruments) {
-    tl_itch_directory *directory = calloc(1, sizeof *directory);
-    if (directory != NULL) directory->instruments = instruments;
-    return directory;
-}
-
-void tl_itch_directory_destroy(tl_itch_directory *directory) {
-    free(directory);
-}
-
-static uint32_t name_instrument(tl_itch_directory *directory, const tl_itch_message *m) {
-    if (m->stock[0] == 0) return (uint32_t)TL_NO_INSTRUMENT;
-    uint32_t id = tl_instruments_find(directory->instruments, m->stock);
-    if (id == (uint32_t)TL_NO_INSTRUMENT) {
-        tl_instrument one = {
-            .price_exponent = -4, .quantity_exponent = 0, .calendar = TL_CALENDAR_XNAS, .tick = 100, .lot = 1};
-        strcpy(one.symbol, m->stock);
-        if (tl_instruments_add(directory->instruments, &one, &id) != TL_OK) return (uint32_t)TL_NO_INSTRUMENT;
-    }
-    directory->ids[m->locate] = id + 1;
-    return id;
-}
-
-uint32_t tl_itch_instrument(tl_itch_directory *directory, const tl_itch_message *m) {
-    uint32_t id = directory->ids[m->locate];
-    if (TL_LIKELY(id != 0 && m->type != TL_ITCH_STOCK_DIRECTORY)) return id - 1;
-    return name_instrument(directory, m);
-}
-
-int tl_itch_state(const tl_itch_message *m) {
-    if (m->type == TL_ITCH_TRADING_ACTION) switch (m->code) {
-        case 'T':
-            return TL_STATE_TRADING;
-        case 'H':
-            return TL_STATE_HALTED;
-        case 'P':
-            return TL_STATE_PAUSED;
-        case 'Q':
-            return TL_STATE_AUCTION;
-        }
-    if (m->type == TL_ITCH_OPERATIONAL_HALT) return m->code == 'H' ? TL_STATE_HALTED : TL_STATE_TRADING;
-    if (m->type == TL_ITCH_SYSTEM_EVENT) switch (m->code) {
-        case 'S':
-            return TL_STATE_PRE_OPEN;
-        case 'Q':
-            return TL_STATE_TRADING;
-        case 'M':
-        case 'E':
-        case 'C':
-            return TL_STATE_CLOSED;
-        }
-    return -1;
-}
-
-static inline void take(tl_books *books, const tl_itch_message *m, int64_t shares, tl_itch_problem_counts *counts) {
-    tl_book_handle order = tl_books_find(books, m->reference);
-    if (TL_UNLIKELY(order == TL_BOOK_NIL))
-        tl_itch_count_problem(counts, TL_ITCH_PROBLEM_UNKNOWN_ORDER, m->offset, m->ordinal);
-    else if (TL_UNLIKELY(tl_books_reduce(books, order, shares) < shares))
-        tl_itch_count_problem(counts, TL_ITCH_PROBLEM_OVER_EXECUTED, m->offset, m->ordinal);
-}
-
-static void add(tl_books *books, uint32_t instrument, const tl_itch_message *m, uint64_t reference, int side,
-                tl_itch_problem_counts *counts) {
-    if (instrument == (uint32_t)TL_NO_INSTRUMENT) return;
-    tl_status status = tl_books_add(books, instrument, reference, side, m->price, m->shares, 0, NULL);
-    if (TL_UNLIKELY(status != TL_OK))
-        tl_itch_count_problem(counts, status == TL_ERR_EXISTS ? TL_ITCH_PROBLEM_DUPLICATE_ORDER : TL_ITCH_PROBLEM_BAD_FIELD,
-                              m->offset, m->ordinal);
-}
-
-static inline bool has_order(uint8_t type) {
-    return type == 'A' || type == 'D' || type == 'E' || type == 'X' || type == 'U' || type == 'F' || type == 'C';
-}
-
-void tl_itch_apply(tl_books *books, tl_itch_directory *directory, const tl_itch_message *messages, unsigned count,
-                   tl_itch_problem_counts *counts, uint32_t *instruments_of) {
-    for (unsigned i = 0; i < count && i < AHEAD; i++)
-        if (has_order(messages[i].type)) tl_books_prefetch(books, messages[i].reference);
-    for (unsigned i = 0; i < count; i++) {
-        if (i + AHEAD < count && has_order(messages[i + AHEAD].type)) {
-            const tl_itch_message *far = &messages[i + AHEAD];
-            tl_books_prefetch(books, far->type == 'U' ? far->new_reference : far->reference);
-            if (far->type == 'U') tl_books_prefetch(books, far->reference);
-        }
-        if (i + AHEAD * 2 / 3 < count) {
-            const tl_itch_message *middle = &messages[i + AHEAD * 2 / 3];
-            if (has_order(middle->type) && middle->type != 'A') tl_books_prefetch_order(books, middle->reference);
-        }
-        if (i + AHEAD / 3 < count) {
-            const tl_itch_message *near = &messages[i + AHEAD / 3];
-            if (has_order(near->type) && near->type != 'A') tl_books_prefetch_level(books, near->reference);
-        }
-        const tl_itch_message *m = &messages[i];
-        uint32_t instrument = tl_itch_instrument(directory, m);
-        if (instruments_of != NULL) instruments_of[i] = instrument;
-        switch (m->type) {
-        case TL_ITCH_ADD:
-        case TL_ITCH_ADD_ATTRIBUTED:
-            add(books, instrument, m, m->reference, m->side, counts);
-            break;
-        case TL_ITCH_EXECUTED:
-        case TL_ITCH_EXECUTED_AT_PRICE:
-        case TL_ITCH_CANCEL:
-            take(books, m, m->shares, counts);
-            break;
-        case TL_ITCH_DELETE: {
-            tl_book_handle order = tl_books_find(books, m->reference);
-            if (TL_LIKELY(order != TL_BOOK_NIL))
-                tl_books_remove(books, order);
-            else
-                tl_itch_count_problem(counts, TL_ITCH_PROBLEM_UNKNOWN_ORDER, m->offset, m->ordinal);
-            break;
-        }
-        case TL_ITCH_REPLACE: {
-            tl_book_handle order = tl_books_find(books, m->reference);
-            if (TL_UNLIKELY(order == TL_BOOK_NIL)) {
-                tl_itch_count_problem(counts, TL_ITCH_PROBLEM_UNKNOWN_ORDER, m->offset, m->ordinal);
-                break;
-            }
-            uint32_t book_side = tl_books_level(books, tl_books_order(books, order)->level)->book_side;
-            tl_books_remove(books, order);
-            add(books, book_side >> 1, m, m->new_reference, (book_side & 1) ? TL_SIDE_SELL : TL_SIDE_BUY, counts);
-            break;
-        }
-        default:
-            break;
-        }
-    }
 }

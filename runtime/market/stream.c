@@ -9,7 +9,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum { INPUT_BYTES = 256 * 1024 };
+enum { INPUT_BYTES = 256 * 1024, MAGIC_BYTES = 4 };
 
 typedef enum packing { PLAIN, GZIP, ZSTD } packing;
 
@@ -28,18 +28,34 @@ struct tl_stream {
     uint8_t input[INPUT_BYTES];
 };
 
-static tl_status refill(tl_stream *stream) {
-    if (stream->at < stream->length || stream->ended) return TL_OK;
+/* Up to `capacity` bytes of the file; 0 at its end and when reading fails. */
+static size_t read_some(tl_stream *stream, uint8_t *out, size_t capacity) {
     ssize_t n;
     do
-        n = read(stream->fd, stream->input, sizeof stream->input);
+        n = read(stream->fd, out, capacity);
     while (n < 0 && errno == EINTR);
-    if (n < 0) return stream->failed = tl_error_set(TL_ERR_IO, "cannot read: %s", strerror(errno));
-    stream->at = 0;
-    stream->length = (size_t)n;
+    if (n < 0) {
+        stream->failed = tl_error_set(TL_ERR_IO, "cannot read: %s", strerror(errno));
+        return 0;
+    }
     stream->consumed += (uint64_t)n;
     stream->ended = n == 0;
-    return TL_OK;
+    return (size_t)n;
+}
+
+static tl_status refill(tl_stream *stream) {
+    if (stream->at < stream->length || stream->ended) return TL_OK;
+    stream->at = 0;
+    stream->length = read_some(stream, stream->input, sizeof stream->input);
+    return stream->failed;
+}
+
+/* The first bytes, enough of them to tell the kind: a pipe may bring them one by one. */
+static tl_status fill_head(tl_stream *stream) {
+    while (stream->length < MAGIC_BYTES && !stream->ended && stream->failed == TL_OK)
+        stream->length += read_some(stream, stream->input + stream->length, sizeof stream->input - stream->length);
+    stream->ended = false; /* asked again when what is here is used up */
+    return stream->failed;
 }
 
 tl_status tl_stream_open(const char *path, tl_stream **out) {
@@ -58,7 +74,7 @@ tl_status tl_stream_open(const char *path, tl_stream **out) {
         }
         if (S_ISREG(about.st_mode)) stream->size = (uint64_t)about.st_size;
     }
-    tl_status status = refill(stream);
+    tl_status status = fill_head(stream);
     if (status != TL_OK) {
         tl_stream_close(stream);
         return tl_error_prefix(status, "%s", path);
@@ -70,7 +86,7 @@ tl_status tl_stream_open(const char *path, tl_stream **out) {
             tl_stream_close(stream);
             return tl_error_set(TL_ERR_NO_MEMORY, "no memory to unpack %s", path);
         }
-    } else if (stream->length >= 4 && memcmp(stream->input, "\x28\xb5\x2f\xfd", 4) == 0) {
+    } else if (stream->length >= MAGIC_BYTES && memcmp(stream->input, "\x28\xb5\x2f\xfd", 4) == 0) {
         stream->kind = ZSTD;
         stream->zstd = ZSTD_createDStream();
         if (stream->zstd == NULL) {
@@ -127,6 +143,10 @@ tl_status tl_stream_read(tl_stream *stream, void *buffer, size_t capacity, size_
     uint8_t *out = buffer;
     *length = 0;
     while (*length < capacity && stream->failed == TL_OK) {
+        if (stream->kind == PLAIN && stream->at == stream->length && capacity - *length >= INPUT_BYTES && !stream->ended) {
+            *length += read_some(stream, out + *length, capacity - *length); /* no need to go through the buffer */
+            continue;
+        }
         if (refill(stream) != TL_OK) break;
         size_t have = stream->length - stream->at, n = 0;
         if (stream->kind == PLAIN) {
