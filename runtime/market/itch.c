@@ -81,11 +81,11 @@ static inline void text(char *out, const uint8_t *p, unsigned length) {
  * mispredicted. `out` has 12 bytes. */
 static inline void stock(char *out, const uint8_t *p) {
     uint64_t letters = be64(p), pads = letters ^ 0x2020202020202020u;
-    if (TL_UNLIKELY((letters & 0xff) == 0 || pads == 0)) {
+    unsigned padding = pads != 0 ? (unsigned)__builtin_ctzll(pads) & ~7u : 0;
+    if (TL_UNLIKELY(pads == 0 || (letters >> padding & 0xff) == 0)) {
         text(out, p, TL_ITCH_STOCK_BYTES);
         return;
     }
-    unsigned padding = (unsigned)__builtin_ctzll(pads) & ~7u;
     letters = htobe64(letters >> padding << padding);
     memcpy(out, &letters, 8);
     out[8] = 0;
