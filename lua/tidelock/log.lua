@@ -1,7 +1,7 @@
 --- Structured log lines of a strategy: `log.info("filled %d at %.2f", n, price)`, and a table of fields as the last argument: `{ symbol = "AAPL" }`.
 ---
---- Lines go to the host's owner at the runtime's time; they never block. One format may write a burst of 100 lines and then 100 a second of runtime time; what was
---- held back is said with the next line that passes.
+--- Lines go to the host's owner at the runtime's time; they never block. One format may write a burst of 100 lines and then 100 a second of
+--- runtime time; what was held back is said with the next line that passes.
 local context = require "tidelock.runtime.context"
 local C, ffi = context.C, context.ffi
 
@@ -20,7 +20,9 @@ end
 
 local function fields_of(given)
   local words = {}
-  for key, value in require("tidelock.runtime.sandbox").pairs(given) do words[#words + 1] = tostring(key) .. "=" .. tostring(value) end
+  local keys, count = rawget(_G, "TIDELOCK_INSIDE").keys(given)
+  local show = require("tidelock.runtime.sandbox").show
+  for i = 1, count do words[i] = tostring(keys[i]) .. "=" .. show(given[keys[i]]) end
   return table.concat(words, " ")
 end
 
@@ -42,7 +44,7 @@ local function leveled(level)
     local text
     if type(last) == "table" and getmetatable(last) == nil then
       local arguments = { ... }
-      local ok, result = pcall(string.format, format, unpack(arguments, 1, count - 1))
+      local ok, result = pcall(require("tidelock.runtime.sandbox").format, format, unpack(arguments, 1, count - 1))
       if not ok then error(result, 2) end
       text = result .. " " .. fields_of(last)
     else

@@ -10,8 +10,6 @@ local instrument_of, symbol_of = context.instrument, context.symbol
 
 local M = {}
 
-local ABSENT = ffi.new("int64_t", bit.lshift(1LL, 63))
-
 local function unknown_symbol(symbol)
   return nil, context.refusal("unknown_symbol", context.unknown_symbol(symbol), "symbol", nil, symbol)
 end
@@ -58,7 +56,7 @@ end
 
 local function level_at(self, side, i)
   if type(i) ~= "number" then error("a level is a number, 1 the best", 3) end
-  if not (i >= 1) or i > 4e9 then return false end
+  if i ~= i or i < 1 or i > 4e9 then return false end
   return C.tl_view_book_level(context.view, self.instrument_n, side, i - 1, level)
 end
 
@@ -119,7 +117,7 @@ end
 function book_methods.imbalance(self, n)
   check_book(self, "imbalance")
   n = n or 1
-  if type(n) ~= "number" or not (n >= 1) or n > 4e9 then error("imbalance(n) takes a number of levels", 2) end
+  if type(n) ~= "number" or n ~= n or n < 1 or n > 4e9 then error("imbalance(n) takes a number of levels", 2) end
   local bids = C.tl_view_book_size(context.view, self.instrument_n, BUY, n)
   local asks = C.tl_view_book_size(context.view, self.instrument_n, SELL, n)
   if bids + asks == 0 then return nil end
@@ -130,7 +128,7 @@ end
 function book_methods.vwap(self, side, quantity)
   check_book(self, "vwap")
   local number = side_number(side, 2)
-  if type(quantity) ~= "number" or not (quantity > 0) then error("vwap(side, quantity) takes a quantity above 0", 2) end
+  if type(quantity) ~= "number" or quantity ~= quantity or quantity <= 0 then error("vwap(side, quantity) takes a quantity above 0", 2) end
   C.tl_view_book_walk(context.view, self.instrument_n, number, quantity * self.size_unit, walked, walked + 1)
   if walked[1] == 0 then return nil, 0 end
   return walked[0] / self.price_unit, walked[1] / self.size_unit
@@ -167,4 +165,302 @@ function M.book(symbol)
   return book
 end
 
-return M
+-- ---- bars ----
+
+local bars_t = ffi.typeof "tl_shown_bars"
+local bars_fields = { "open", "high", "low", "close", "volume", "trades", "vwap", "ts", "ts_open", "symbol", "interval" }
+local bars_methods = {}
+
+local function bar_at(self, i, method)
+  if not ffi.istype(bars_t, self) then error(("call it as a method: bars:%s(i)"):format(method), 3) end
+  if type(i) ~= "number" then error(("bars:%s(i): i is a number, 1 the oldest, -1 the newest"):format(method), 3) end
+  local bar = C.tl_view_bar(context.view, self.instrument_n, self.interval_ns, self.count_n, i)
+  if bar == nil then return nil end
+  return bar
+end
+
+for _, name in ipairs { "open", "high", "low", "close", "vwap" } do
+  local member = name .. "_n"
+  bars_methods[name] = function(self, i)
+    local bar = bar_at(self, i, name)
+    if not bar then return nil end
+    local n = bar[member]
+    if n ~= n then return nil end
+    return n / self.price_unit
+  end
+end
+
+function bars_methods.volume(self, i)
+  local bar = bar_at(self, i, "volume")
+  if not bar or bar.volume_n ~= bar.volume_n then return nil end
+  return bar.volume_n / self.size_unit
+end
+
+function bars_methods.trades(self, i)
+  local bar = bar_at(self, i, "trades")
+  if not bar or bar.trades_n ~= bar.trades_n then return nil end
+  return bar.trades_n
+end
+
+function bars_methods.ts(self, i)
+  local bar = bar_at(self, i, "ts")
+  return bar and tonumber(bar.at_ns)
+end
+
+function bars_methods.ts_open(self, i)
+  local bar = bar_at(self, i, "ts_open")
+  return bar and tonumber(bar.opened_ns)
+end
+
+ffi.metatype(bars_t, {
+  __len = function(self) return self.count_n end,
+  __index = function(self, key)
+    if key == "symbol" then return symbol_of(self.instrument_n)
+    elseif key == "interval" then return events.interval_name(tonumber(self.interval_ns)) end
+    return bars_methods[key] or unknown("bars", key, bars_fields)
+  end,
+  __newindex = read_only "bars", __metatable = "bars", __tostring = function(self) return "bars " .. symbol_of(self.instrument_n) end,
+})
+
+local series = {} -- by interval as it is written, then by symbol: the view and a pointer to its count
+
+--- The last n closed bars of a symbol: `#bars`, `bars:close(i)` with 1 the oldest and -1 the newest. The interval is one that the strategy declares.
+---@param symbol string
+---@param interval string
+---@param n number
+function M.bars(symbol, interval, n)
+  if type(n) ~= "number" or n ~= n or n < 1 or n > 1e6 then error("snapshot.bars(symbol, interval, n): n is a number of bars from 1 to 1,000,000", 2) end
+  local of_interval = series[interval]
+  if not of_interval then
+    of_interval = {}
+    series[interval] = of_interval
+  end
+  local one = of_interval[symbol]
+  if not one then
+    local id = instrument_of(symbol)
+    if not id then return unknown_symbol(symbol) end
+    local ns = require("tidelock.runtime.declaration").interval(interval, 2)
+    if C.tl_view_bars_of(context.view, id, ns) == nil then
+      error(("there are no bars of %s for %s: declare bars = { \"%s\" } and subscribe to the symbol"):format(interval, symbol, interval), 2)
+    end
+    local r = C.tl_view_at(context.view, id)
+    local view = ffi.new("const tl_shown_bars", { interval_ns = ns, price_unit = r.price_unit, size_unit = r.size_unit, instrument_n = id })
+    one = { view = view, writable = ffi.cast("tl_shown_bars *", view), id = id, ns = ns }
+    of_interval[symbol] = one
+  end
+  one.writable.count_n = C.tl_view_bars_count(context.view, one.id, one.ns, n)
+  return one.view
+end
+
+-- ---- group ----
+
+local Group = {}
+
+local function read_group(self)
+  local hidden = self[Group]
+  if not hidden.sources then
+    hidden.sources = {}
+    for i, symbol in ipairs(hidden.symbols) do
+      context.literal(symbol, 2)
+      if not context.bound then error("a group is read in a handler, when the instruments are known", 2) end
+      hidden.sources[i] = C.tl_view_at(context.view, instrument_of(symbol)).quote
+    end
+  end
+  for i = 1, #hidden.sources do ffi.copy(hidden.pointers[i], hidden.sources[i], ffi.sizeof "tl_shown_quote") end
+  return self
+end
+
+--- Quotes of several symbols as of one moment: `g:read()` takes them, `g.KO.bid` reads them, until the next read.
+---@param symbols string[]
+function M.group(symbols)
+  if type(symbols) ~= "table" or #symbols == 0 then error("snapshot.group takes a list of symbols", 2) end
+  local hidden = { symbols = {}, pointers = {} }
+  local members = { read = read_group, [Group] = hidden }
+  for i, symbol in ipairs(symbols) do
+    context.literal(symbol, 2)
+    local quote = ffi.new("const tl_shown_quote", { bid_n = 0 / 0, ask_n = 0 / 0, bid_size_n = 0 / 0, ask_size_n = 0 / 0, price_unit = 1, size_unit = 1, live_n = 1 })
+    hidden.symbols[i], hidden.pointers[i] = symbol, ffi.cast("tl_shown_quote *", quote)
+    members[symbol] = quote
+  end
+  return setmetatable({}, {
+    __index = function(_, key)
+      local member = members[key]
+      if member == nil then error(nearest.sentence("symbol of the group", key, hidden.symbols), 2) end
+      return member
+    end,
+    __newindex = read_only "group", __metatable = "group",
+  })
+end
+
+-- ---- position ----
+
+local position_t = ffi.typeof "tl_shown_position"
+local position_fields = { "symbol", "quantity", "average_price", "realized_pnl", "unrealized_pnl", "fees", "net_pnl", "funding", "currency" }
+
+local function unrealized(self)
+  local quantity, mark = self.quantity_n, self.mark_n
+  if quantity == 0 or mark ~= mark then return 0 end
+  return quantity / self.size_unit * (mark / self.price_unit - self.average_price) * self.multiplier
+end
+
+ffi.metatype(position_t, {
+  __index = function(self, key)
+    if key == "quantity" then return self.quantity_n / self.size_unit
+    -- average_price is a member, and reaches no accessor: 0 while the position is flat
+    elseif key == "realized_pnl" then return self.realized
+    elseif key == "unrealized_pnl" then return unrealized(self)
+    elseif key == "net_pnl" then return self.realized + unrealized(self) - self.fees - self.funding
+    elseif key == "symbol" then return symbol_of(self.instrument_n)
+    elseif key == "currency" then return events.settle(self.instrument_n)
+    end
+    return unknown("a position", key, position_fields)
+  end,
+  __newindex = read_only "position", __metatable = "position",
+  __tostring = function(self) return ("position %s %.14g"):format(symbol_of(self.instrument_n), self.quantity_n / self.size_unit) end,
+})
+
+local positions = {}
+local account_name
+
+local function own_account()
+  if not account_name then account_name = ffi.string(C.tl_runtime_config(context.host).account) end
+  return account_name
+end
+
+local function unknown_account(name)
+  return nil, context.refusal("unknown_account", ("there is no account '%s' here; the strategy trades '%s'"):format(tostring(name), own_account()),
+    "account", nil, name)
+end
+
+--- The strategy's own position: `quantity` (signed), `average_price` (0 while flat), P&L gross, `fees` and `funding` positive when paid.
+---@param symbol string
+---@param account string|nil
+function M.position(symbol, account)
+  if account ~= nil and account ~= own_account() then return unknown_account(account) end
+  local position = positions[symbol]
+  if position then return position end
+  local id = instrument_of(symbol)
+  if not id then return unknown_symbol(symbol) end
+  position = ffi.cast("const tl_shown_position *",
+    ffi.cast("char *", C.tl_view_at(context.view, id)) + ffi.offsetof("tl_view_instrument", "position"))[0]
+  positions[symbol] = position
+  return position
+end
+
+-- ---- account ----
+
+local account_state = ffi.new "tl_runtime_account"
+local account_fields = { "name", "currency", "equity", "cash", "buying_power", "margin_used", "balance" }
+local account_view
+
+local function account_number(key)
+  C.tl_runtime_account_state(context.host, account_state)
+  return account_state[key]
+end
+
+--- The account as the strategy's own positions and open orders make it; `balance(currency)` is its cash in that currency.
+---@param name string|nil
+function M.account(name)
+  if name ~= nil and name ~= own_account() then return unknown_account(name) end
+  if account_view then return account_view end
+  local currency = ffi.string(C.tl_runtime_config(context.host).currency)
+  local function balance(_, of)
+    if of == currency then return account_number "cash" end
+    return 0
+  end
+  account_view = setmetatable({}, {
+    __index = function(_, key)
+      if key == "equity" or key == "cash" or key == "buying_power" or key == "margin_used" then return account_number(key)
+      elseif key == "name" then return own_account()
+      elseif key == "currency" then return currency
+      elseif key == "balance" then return balance end
+      error(nearest.sentence("field of an account", key, account_fields), 2)
+    end,
+    __newindex = read_only "account", __metatable = "account",
+  })
+  return account_view
+end
+
+--- What one unit of `from` is worth in `to`: 1 for the same currency, else nil and an error while there is no rate.
+function M.rate(from, to)
+  if type(from) ~= "string" or type(to) ~= "string" then error("snapshot.rate(from, to) takes two currencies", 2) end
+  if from == to then return 1 end
+  return nil, context.refusal("no_rate", ("there is no rate from %s to %s"):format(from, to), "currency", nil, from)
+end
+
+-- ---- instrument ----
+
+local instrument_fields = {
+  "symbol", "venue", "base", "quote", "settle", "multiplier", "inverse", "tick", "lot", "min_quantity", "max_quantity", "min_notional", "price_band", "zone",
+  "status", "open", "close", "next_open", "round", "round_quantity",
+}
+local session_times = ffi.new "double[3]"
+
+local function session_time(id, index)
+  C.tl_runtime_session(context.host, id, C.tl_runtime_now_ns(context.host), session_times, session_times + 1, session_times + 2)
+  local ts = session_times[index]
+  if ts ~= ts then return nil end
+  return ts
+end
+
+local function instrument_view(id)
+  local one, r = C.tl_instruments_at(context.instruments, id), C.tl_view_at(context.view, id)
+  local price_unit, size_unit = r.price_unit, r.size_unit
+  local function size(mantissa)
+    if mantissa == 0 then return nil end
+    return tonumber(mantissa) / size_unit
+  end
+  local static = {
+    symbol = ffi.string(one.symbol), venue = ffi.string(one.venue), base = ffi.string(one.base), quote = ffi.string(one.quote),
+    settle = ffi.string(one.settle), multiplier = tonumber(one.multiplier_e8) / 1e8, inverse = false, tick = tonumber(one.tick) / price_unit,
+    lot = tonumber(one.lot) / size_unit, min_quantity = size(one.min_quantity), max_quantity = size(one.max_quantity),
+    min_notional = one.min_notional_e8 ~= 0 and tonumber(one.min_notional_e8) / 1e8 or nil,
+  }
+  local calendars = C.tl_runtime_config(context.host).calendars
+  static.zone = calendars ~= nil and ffi.string(C.tl_calendars_zone(calendars, one.calendar)) or "UTC"
+  --- A price on the tick: towards the passive side of an order of `side`, else to the nearest.
+  function static.round(_, price, side)
+    if type(price) ~= "number" then error("instrument:round(price, side) takes a number", 2) end
+    local rounded = C.tl_ticks_round_price(one, price, side and C.TL_ROUND_PASSIVE or C.TL_ROUND_NEAREST, side and side_number(side, 2) or BUY)
+    if rounded ~= rounded then return nil end
+    return rounded
+  end
+  --- A quantity to the lot, toward zero.
+  function static.round_quantity(_, quantity)
+    if type(quantity) ~= "number" then error("instrument:round_quantity(quantity) takes a number", 2) end
+    local rounded = C.tl_ticks_round_quantity(one, quantity)
+    if rounded ~= rounded then return nil end
+    return rounded
+  end
+  return setmetatable({}, {
+    __index = function(_, key)
+      local value = static[key]
+      if value ~= nil then return value end
+      if key == "status" then
+        if r.state == 0 then return nil end
+        return events.STATUS[r.state]
+      elseif key == "open" then return session_time(id, 0)
+      elseif key == "close" then return session_time(id, 1)
+      elseif key == "next_open" then return session_time(id, 2)
+      end
+      for _, name in ipairs(instrument_fields) do if name == key then return nil end end
+      error(nearest.sentence("field of an instrument", key, instrument_fields), 2)
+    end,
+    __newindex = read_only "instrument", __metatable = "instrument",
+  })
+end
+
+local instruments = {}
+
+--- What is fixed of an instrument, and its session as of now.
+function M.instrument(symbol)
+  local view = instruments[symbol]
+  if view then return view end
+  local id = instrument_of(symbol)
+  if not id then return unknown_symbol(symbol) end
+  view = instrument_view(id)
+  instruments[symbol] = view
+  return view
+end
+
+return context.module("snapshot", M)

@@ -142,7 +142,8 @@ local function set(timer, what, level)
   return setmetatable({ id = id }, Timer)
 end
 
---- A timer every `duration`: first after one period, or, with { align = true }, on the grid of periods since the epoch. Late, it fires once and says what it missed.
+--- A timer every `duration`: first after one period, or, with { align = true }, on the grid of periods since the epoch. Late, it fires once and says
+--- what it missed.
 ---@param duration string|number
 ---@param what string|function name or function(ts, missed)
 ---@param options table|nil { align = true }

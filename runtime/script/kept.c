@@ -137,7 +137,7 @@ tl_status tl_kept_series_push(tl_kept *kept, int32_t series, int64_t ts_ns, doub
     return TL_OK;
 }
 
-int32_t tl_kept_result_set(tl_kept *kept, const char *name, double value) {
+int32_t tl_kept_result_set(tl_kept *kept, const char *name, int kind, double value, const char *text) {
     uint32_t i = 0;
     while (i < kept->result_count && strcmp(kept->results[i].name, name) != 0)
         i++;
@@ -145,7 +145,12 @@ int32_t tl_kept_result_set(tl_kept *kept, const char *name, double value) {
         if (room_for("result", name, &kept->result_count) < 0) return -1;
         strcpy(kept->results[i].name, name);
     }
-    kept->results[i].value = value;
+    tl_kept_result *result = &kept->results[i];
+    size_t length = strnlen(text, sizeof result->text - 1);
+    memcpy(result->text, text, length);
+    result->text[length] = 0;
+    result->kind = kind;
+    result->value = value;
     return (int32_t)i;
 }
 

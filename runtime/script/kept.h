@@ -31,10 +31,15 @@ typedef struct tl_kept_series {
     uint64_t capacity;
 } tl_kept_series;
 
-/* A named number. */
+typedef enum tl_result_kind { TL_RESULT_NUMBER = 0, TL_RESULT_TRUTH, TL_RESULT_TEXT } tl_result_kind;
+
+/* A named result: a number, a truth or a text. */
 typedef struct tl_kept_result {
     char name[TL_KEPT_NAME_BYTES];
-    double value;
+    char text[TL_KEPT_NAME_BYTES * 2]; /* of TL_RESULT_TEXT; cut where it is longer */
+    double value;                      /* of TL_RESULT_NUMBER; 0 or 1 of TL_RESULT_TRUTH */
+    int32_t kind;                      /* tl_result_kind */
+    uint32_t reserved;
 } tl_kept_result;
 
 typedef enum tl_metric_kind { TL_METRIC_COUNTER = 0, TL_METRIC_GAUGE, TL_METRIC_HISTOGRAM } tl_metric_kind;
@@ -64,7 +69,7 @@ const tl_kept_line *tl_kept_line_at(const tl_kept *kept, uint64_t i);
  * long, a metric of another kind). */
 int32_t tl_kept_series_open(tl_kept *kept, const char *name, const char *pane);
 tl_status tl_kept_series_push(tl_kept *kept, int32_t series, int64_t ts_ns, double value);
-int32_t tl_kept_result_set(tl_kept *kept, const char *name, double value);
+int32_t tl_kept_result_set(tl_kept *kept, const char *name, int kind, double value, const char *text);
 int32_t tl_kept_metric_open(tl_kept *kept, const char *name, int kind);
 void tl_kept_metric_add(tl_kept *kept, int32_t metric, double value); /* counter */
 void tl_kept_metric_set(tl_kept *kept, int32_t metric, double value); /* gauge */

@@ -187,6 +187,15 @@ typedef struct tl_shown_position {
     uint32_t live_n; /* always 1 */
 } tl_shown_position;
 
+/* The last bars of one symbol and interval, as snapshot.bars gave them; single bars are reached by methods. */
+typedef struct tl_shown_bars {
+    int64_t interval_ns;
+    double price_unit;
+    double size_unit;
+    uint32_t instrument_n;
+    uint32_t count_n; /* bars shown */
+} tl_shown_bars;
+
 /* What order.options checked once. */
 typedef struct tl_order_options {
     int64_t deadline_timeout_ns; /* from now; 0 = none */

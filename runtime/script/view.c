@@ -110,6 +110,38 @@ tl_view_bars *tl_view_bars_of(tl_view *view, uint32_t instrument, int64_t interv
     return NULL;
 }
 
+enum { MAX_BARS = 1 << 20 };
+
+static void grow_bars(tl_view_bars *bars, uint32_t wanted) {
+    uint32_t size = bars->mask + 1;
+    while (size < wanted)
+        size *= 2;
+    tl_shown_bar *grown = calloc(size, sizeof *grown);
+    if (!grown) return; /* fewer bars are shown, which the caller sees from the count */
+    uint64_t kept = bars->total < bars->mask + 1 ? bars->total : bars->mask + 1;
+    for (uint64_t i = bars->total - kept; i < bars->total; i++)
+        grown[i & (size - 1)] = bars->bars[i & bars->mask];
+    free(bars->bars);
+    bars->bars = grown;
+    bars->mask = size - 1;
+}
+
+uint32_t tl_view_bars_count(tl_view *view, uint32_t instrument, int64_t interval_ns, uint32_t wanted) {
+    tl_view_bars *bars = tl_view_bars_of(view, instrument, interval_ns);
+    if (!bars) return 0;
+    if (wanted > bars->mask + 1 && wanted <= MAX_BARS) grow_bars(bars, wanted);
+    uint64_t there = bars->total < bars->mask + 1 ? bars->total : bars->mask + 1;
+    return wanted < there ? wanted : (uint32_t)there;
+}
+
+const tl_shown_bar *tl_view_bar(tl_view *view, uint32_t instrument, int64_t interval_ns, uint32_t count, int64_t i) {
+    const tl_view_bars *bars = tl_view_bars_of(view, instrument, interval_ns);
+    if (!bars || i == 0 || i > (int64_t)count || i < -(int64_t)count || count > bars->total || count > bars->mask + 1)
+        return NULL;
+    uint64_t at = i > 0 ? bars->total - count + (uint64_t)(i - 1) : bars->total - (uint64_t)-i;
+    return &bars->bars[at & bars->mask];
+}
+
 /* Levels are sorted with the best last: bids ascending, asks descending. Activity is near the best, so the search starts there. */
 static void apply_level(tl_view_instrument *r, const tl_event *event) {
     int ask = event->w[3] == TL_SIDE_SELL;

@@ -65,6 +65,12 @@ tl_status tl_view_keep_bars(tl_view *view, uint32_t instrument, int64_t interval
 /* The kept bars of an interval, NULL when it was not asked for. */
 tl_view_bars *tl_view_bars_of(tl_view *view, uint32_t instrument, int64_t interval_ns);
 
+/* Bars that can be shown of an interval: at most `wanted`, the ring grown to hold that many from now on (what has been overwritten is gone). 0 when none are kept. */
+uint32_t tl_view_bars_count(tl_view *view, uint32_t instrument, int64_t interval_ns, uint32_t wanted);
+
+/* One of the last `count` bars: 1 the oldest, -1 the newest; NULL past either end. Valid until the next bar. */
+const tl_shown_bar *tl_view_bar(tl_view *view, uint32_t instrument, int64_t interval_ns, uint32_t count, int64_t i);
+
 /* Applies one market event (and its tail, where the kind has one). */
 void tl_view_apply(tl_view *view, const tl_event *event, const tl_event_tail *tail);
 

@@ -28,25 +28,22 @@ local function read_only(what)
   return function(_, key) error(("%s.%s cannot be set: what a handler is shown is read-only"):format(what, tostring(key)), 2) end
 end
 
-local digits = { [0] = "0", "1", "2", "3", "4", "5", "6", "7", "8", "9" }
-
 -- A 64-bit id as text: scripts have no 64-bit integers.
 local function id_text(id)
-  local text = digits[tonumber(id)] or tostring(id):match "%d+"
-  return text
+  return (tostring(id):match "%d+")
 end
 
 local function check(self, ctype, method)
   if not ffi.istype(ctype, self) then error(("call it as a method: event:%s()"):format(method), 3) end
 end
 
---- Methods that all timed records share. `age` counts from the venue's time of the event to the runtime's clock; `since` from another event's.
+--- Methods that all timed records share: `age` counts from the receipt to the runtime's clock, `since` from the venue time of another event.
 local function timed(ctype, what)
   local copied = ffi.typeof("const $", ctype)
   local methods = {}
   function methods.age(self)
     check(self, ctype, "age")
-    return tonumber(C.tl_runtime_now_ns(context.host) - self.at_ns)
+    return tonumber(C.tl_runtime_now_ns(context.host) - self.received_ns)
   end
   function methods.since(self, other)
     check(self, ctype, "since")
@@ -72,7 +69,9 @@ end
 local function show(ctype, what, index)
   ffi.metatype(ctype, {
     __index = index, __newindex = read_only(what), __metatable = what,
-    __tostring = function(self) return ("%s %s at %s"):format(what, self.instrument_n ~= 0xffffffff and symbol_of(self.instrument_n) or "-", iso(self.at_ns)) end,
+    __tostring = function(self)
+      return ("%s %s at %s"):format(what, self.instrument_n ~= 0xffffffff and symbol_of(self.instrument_n) or "-", iso(self.at_ns))
+    end,
   })
 end
 
@@ -230,8 +229,8 @@ end)
 
 local report_t = ffi.typeof "tl_shown_report"
 local report_methods = timed(report_t, "report")
-local report_fields = { "kind", "reason", "text", "field", "limit", "value", "symbol", "side", "price", "quantity", "filled", "fee", "fee_currency", "liquidity",
-  "ts", "ts_recv", "latency", "seq", "tod", "id", "age", "since", "iso", "copy" }
+local report_fields = { "kind", "reason", "text", "field", "limit", "value", "symbol", "side", "price", "quantity", "filled", "fee", "fee_currency",
+  "liquidity", "ts", "ts_recv", "latency", "seq", "tod", "id", "age", "since", "iso", "copy" }
 local LIQUIDITY = { [0] = nil, "maker", "taker", "auction" }
 function report_methods.id(self)
   check(self, report_t, "id")

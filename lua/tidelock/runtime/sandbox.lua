@@ -330,6 +330,6 @@ function M.load(path, env)
   return real.load(power.rewrite(text), "@" .. path, "t", env)
 end
 
-M.show = show
+M.show, M.format = show, format
 
 return M
