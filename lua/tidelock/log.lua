@@ -6,12 +6,14 @@ local context = require "tidelock.runtime.context"
 local C, ffi = context.C, context.ffi
 
 local formats, format_count = {}, 0
+local wanted = {} -- by format: how many arguments it shows
 local held = ffi.new "uint64_t[1]"
 
 local function allowed(format)
   local id = formats[format]
   if not id then
     format_count = format_count + 1
+    wanted[format] = select(2, format:gsub("%%%%", ""):gsub("%%", ""))
     id = format_count
     formats[format] = id
   end
@@ -42,7 +44,7 @@ local function leveled(level)
     local count = select("#", ...)
     local last = count > 0 and select(count, ...) or nil
     local text
-    if type(last) == "table" and getmetatable(last) == nil then
+    if type(last) == "table" and count > wanted[format] then
       local arguments = { ... }
       local ok, result = pcall(require("tidelock.runtime.sandbox").format, format, unpack(arguments, 1, count - 1))
       if not ok then error(result, 2) end

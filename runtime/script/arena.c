@@ -66,7 +66,7 @@ void *tl_arena_allocate(void *user, void *pointer, size_t old_bytes, size_t new_
 #ifdef TL_SANITIZED
         free(pointer);
 #else
-        sdallocx(pointer, old_bytes, arena->flags);
+        dallocx(pointer, arena->flags);
 #endif
         return NULL;
     }

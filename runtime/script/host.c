@@ -660,8 +660,18 @@ uint64_t tl_host_memory_bytes(const tl_host *h) {
     return h->lua.arena.peak_bytes;
 }
 
-void tl_host_traces(const tl_host *h, uint64_t *made, uint64_t *aborted, uint64_t *flushes) {
-    *made = h->traces_done;
-    *aborted = h->traces_aborted;
-    *flushes = h->trace_flushes;
+static int count_traces(lua_State *L) {
+    lua_getfield(L, 1, "traces");
+    lua_call(L, 0, 1);
+    return 1;
+}
+
+uint32_t tl_host_traces(tl_host *h) {
+    lua_State *L = h->lua.L;
+    lua_pushcfunction(L, count_traces);
+    lua_pushvalue(L, AT_BOOT);
+    if (tl_state_call(&h->lua, 1, 1) != 0) return 0;
+    uint32_t count = (uint32_t)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    return count;
 }

@@ -133,8 +133,9 @@ const tl_kept *tl_host_kept(const tl_host *host);
 uint32_t tl_host_handlers(const tl_host *host);
 void tl_host_handler_stats(const tl_host *host, uint32_t i, tl_handler_stats *stats);
 uint64_t tl_host_memory_bytes(const tl_host *host);
-/* The trace compiler's work: traces made, recordings given up, and the times when all traces were thrown away (alarming after warm-up). */
-void tl_host_traces(const tl_host *host, uint64_t *made, uint64_t *aborted, uint64_t *flushes);
+/* Traces that the compiler holds now: a number that falls means that all were thrown away since (too many, or no room for machine code), which is alarming
+ * after warm-up. 0 with no_jit. Between two drains. */
+uint32_t tl_host_traces(tl_host *host);
 
 /* Checkpoints, between two drains: on_save (or self.state) as text, valid until the next call, and on_load with such a text. TL_ERR_SCRIPT when a handler raises or
  * refuses, or the state is no plain data. */

@@ -90,9 +90,6 @@ struct tl_host {
     uint32_t *changed; /* subscriptions that handlers changed */
     uint32_t changed_count;
     uint32_t changed_capacity;
-    uint64_t traces_done;
-    uint64_t traces_aborted;
-    uint64_t trace_flushes;
     /* the declaration, as text of C's own: Lua strings may move out of reach */
     char *strategy_name;
     char *tier;

@@ -233,12 +233,6 @@ double tl_math_tanh(double x) {
 
 /* ---- what is kept ---- */
 
-void tl_runtime_trace(tl_host *h, int what) {
-    if (what == 0) h->traces_done++;
-    if (what == 1) h->traces_aborted++;
-    if (what == 2) h->trace_flushes++;
-}
-
 tl_kept *tl_runtime_kept(tl_host *h) {
     return h->kept;
 }

@@ -116,9 +116,6 @@ double tl_math_sinh(double x);
 double tl_math_cosh(double x);
 double tl_math_tanh(double x);
 
-/* What the trace compiler does: 0 trace done, 1 abort, 2 flush of all traces. */
-void tl_runtime_trace(tl_host *host, int what);
-
 /* Where log lines, series, results and metrics go. */
 tl_kept *tl_runtime_kept(tl_host *host);
 void tl_runtime_log(tl_host *host, int level, const char *text);

@@ -16,14 +16,10 @@ require "tidelock.timeout"
 local log = require "tidelock.log"
 local nearest = require "tidelock.nearest"
 
--- Overflow of either throws every trace away; the defaults are 1,000 and 512 KiB.
-require("jit.opt").start("maxtrace=8000", "maxrecord=8000", "maxmcode=16384", "sizemcode=256", "maxside=200")
-
-local TRACE_EVENTS = { stop = 0, abort = 1, flush = 2 }
-jit.attach(function(what)
-  local code = TRACE_EVENTS[what]
-  if code then C.tl_runtime_trace(host, code) end
-end, "trace")
+-- Overflow of either throws every trace away; the defaults are 1,000 and 512 KiB. Traces are counted when somebody asks: jit.attach crashes LuaJIT when a
+-- recording is given up in a frame of C's.
+local MAX_TRACES = 8000
+require("jit.opt").start("maxtrace=" .. MAX_TRACES, "maxrecord=8000", "maxmcode=16384", "sizemcode=256", "maxside=200")
 
 local M = {}
 
@@ -175,6 +171,15 @@ end
 --- The loop; returns the stage that ended it.
 function M.drain()
   return loop()
+end
+
+--- Traces that there are.
+function M.traces()
+  local traceinfo, count = require("jit.util").traceinfo, 0
+  for i = 1, MAX_TRACES do
+    if traceinfo(i) then count = count + 1 end
+  end
+  return count
 end
 
 --- Calls on_error for an error that C has caught.
