@@ -1,5 +1,5 @@
--- What does an event cost between a prefilled input log and a Lua handler? Each case drains the same records; "no handler" is the floor: C applies the records to the
--- view and Lua never sees them. Run by luajit with TIDELOCK_BUILD set; --json prints one object.
+-- What does an event cost between a prefilled input log and a Lua handler? Each case drains the same records; "no handler" is the floor: C applies
+-- the records to the view and Lua never sees them. Run by luajit with TIDELOCK_BUILD set; --json prints one object.
 package.path = "lua/?.lua;lua/?/init.lua;" .. (os.getenv "TIDELOCK_BUILD" or "build") .. "/generated/?.lua;" .. package.path
 local native = require "tidelock.native"
 local C, ffi = native.C, native.ffi

@@ -278,7 +278,9 @@ function M.group(symbols)
   local members = { read = read_group, [Group] = hidden }
   for i, symbol in ipairs(symbols) do
     context.literal(symbol, 2)
-    local quote = ffi.new("const tl_shown_quote", { bid_n = 0 / 0, ask_n = 0 / 0, bid_size_n = 0 / 0, ask_size_n = 0 / 0, price_unit = 1, size_unit = 1, live_n = 1 })
+    local nan = 0 / 0
+    local quote = ffi.new("const tl_shown_quote", { bid_n = nan, ask_n = nan, bid_size_n = nan, ask_size_n = nan, price_unit = 1, size_unit = 1,
+      live_n = 1 })
     hidden.symbols[i], hidden.pointers[i] = symbol, ffi.cast("tl_shown_quote *", quote)
     members[symbol] = quote
   end

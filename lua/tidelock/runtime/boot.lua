@@ -1,7 +1,7 @@
 --- What a host calls of its Lua state: load, bind, drain, report, save, restore. The host keeps the table that this returns.
 local context = require "tidelock.runtime.context"
 local C, ffi = context.C, context.ffi
-local host = ffi.cast("tl_host *", TIDELOCK_HOST)
+local host = ffi.cast("tl_host *", rawget(_G, "TIDELOCK_HOST"))
 context.attach {
   host = host, mirror = C.tl_host_mirror(host), view = C.tl_host_view(host), instruments = C.tl_runtime_config(host).instruments, bound = false,
 }

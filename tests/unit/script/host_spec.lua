@@ -164,8 +164,8 @@ describe("the drain", function()
     world:stop():quote("AAPL", 12, 13)
     assert.is_true(world:drain())
     assert.same({
-      "start start live", "quote 10 10 2", "trade AAPL 10.5 sell cross 18014398509481985", "book 10 1", "bar 1m 1.5 6e+10", "bars 1m", "status AAPL halted", "gap AAPL 3",
-      "stop end_of_data",
+      "start start live", "quote 10 10 2", "trade AAPL 10.5 sell cross 18014398509481985", "book 10 1", "bar 1m 1.5 6e+10", "bars 1m",
+      "status AAPL halted", "gap AAPL 3", "stop end_of_data",
     }, world:lines())
     assert.equal(C.TL_HOST_STOPPED, C.tl_host_state_of(world.host))
   end)
@@ -302,7 +302,8 @@ describe("the drain", function()
   end)
 
   it("ends a strategy that keeps more than its cap", function()
-    local world = new("local s = strategy {}\nlocal kept = {}\nfunction s:on_quote(q) kept[#kept + 1] = { q.bid, q.ask } end", { config = { memory_bytes = 4 * 1048576 } })
+    local world = new("local s = strategy {}\nlocal kept = {}\nfunction s:on_quote(q) kept[#kept + 1] = { q.bid, q.ask } end",
+      { config = { memory_bytes = 4 * 1048576 } })
     world:start()
     local ok, why
     repeat
