@@ -223,12 +223,14 @@ refusal risk_check_limits(tl_gateway *gateway, const gateway_order *order, int64
     refusal result = passed;
     int64_t value, fee;
     if (order->value_price == TL_ABSENT) return refuse_plainly(TL_REASON_BAD_PRICE);
-    if (!gateway_open_value(gateway, order, quantity, &value, &fee)) return refuse_plainly(TL_REASON_OVERFLOW);
+    /* What is open counts: order.quote adds what is filled to the total, and would run into a limit without trading more. */
+    int64_t open = quantity - order->record.filled;
+    if (!gateway_open_value(gateway, order, open, &value, &fee)) return refuse_plainly(TL_REASON_OVERFLOW);
     /* What a leg closes is worth what it is: smallness is the entry's matter. */
     if (is_new && !held && instrument->min_notional_e8 > 0 && value < instrument->min_notional_e8)
         return refuse(TL_REASON_BAD_QUANTITY, instrument->min_notional_e8, value);
     for (int i = 0; i < 2; i++) {
-        if ((result = check_size(sums[i], instrument, quantity, value)).reason != TL_REASON_NONE) return result;
+        if ((result = check_size(sums[i], instrument, open, value)).reason != TL_REASON_NONE) return result;
         if ((result = check_collar(sums[i], market, price)).reason != TL_REASON_NONE) return result;
         uint32_t most = sums[i]->limits.max_open_orders;
         if (is_new && most > 0 && sums[i]->open_orders >= most)

@@ -44,6 +44,9 @@ void tl_mirror_destroy(tl_mirror *mirror) {
     for (int i = 0; i < 4; i++)
         tl_vmem_release(&mirror->memory[i]);
     tl_order_slots_close(&mirror->slots);
+    for (uint32_t i = 0; i < mirror->tag_count; i++)
+        free(mirror->tags[i]);
+    free(mirror->tags);
     free(mirror);
 }
 
@@ -63,6 +66,30 @@ void tl_mirror_warming(tl_mirror *mirror, bool warming) {
 
 const tl_send_error *tl_mirror_error(const tl_mirror *mirror) {
     return &mirror->error;
+}
+
+uint32_t tl_mirror_tag_find(const tl_mirror *mirror, const char *name) {
+    for (uint32_t i = 0; i < mirror->tag_count; i++)
+        if (strcmp(mirror->tags[i], name) == 0) return i + 1;
+    return 0;
+}
+
+uint32_t tl_mirror_tag(tl_mirror *mirror, const char *name) {
+    uint32_t tag = tl_mirror_tag_find(mirror, name);
+    if (tag != 0 || mirror->tag_count == MAX_TAGS) return tag;
+    if ((mirror->tag_count & (mirror->tag_count - 1)) == 0) { /* grows by powers of two */
+        char **tags = realloc(mirror->tags, (mirror->tag_count ? mirror->tag_count * 2 : 1) * sizeof *tags);
+        if (!tags) return 0;
+        mirror->tags = tags;
+    }
+    char *copy = strdup(name);
+    if (!copy) return 0;
+    mirror->tags[mirror->tag_count] = copy;
+    return ++mirror->tag_count;
+}
+
+const char *tl_mirror_tag_name(const tl_mirror *mirror, uint32_t tag) {
+    return tag != 0 && tag <= mirror->tag_count ? mirror->tags[tag - 1] : "";
 }
 
 uint32_t tl_mirror_new_group(tl_mirror *mirror) {

@@ -59,6 +59,12 @@ bool tl_mirror_replace(tl_mirror *mirror, uint32_t slot, uint32_t generation, do
 /* Cancels open orders by instrument (or TL_NO_INSTRUMENT), side (or TL_SIDE_NONE) and tag (or 0); how many were asked. */
 uint32_t tl_mirror_cancel_all(tl_mirror *mirror, uint32_t instrument, int side, uint32_t tag);
 
+/* A script's tag as the number that its orders carry, made at its first use, from 1; 0 when there are 65,536 of them. Set-up: it looks through all. */
+uint32_t tl_mirror_tag(tl_mirror *mirror, const char *name);
+/* The number of a tag that was used before, 0 for none; and the tag of a number, "" for none. */
+uint32_t tl_mirror_tag_find(const tl_mirror *mirror, const char *name);
+const char *tl_mirror_tag_name(const tl_mirror *mirror, uint32_t tag);
+
 /* A group number for orders that hang together (OCO, bracket). */
 uint32_t tl_mirror_new_group(tl_mirror *mirror);
 

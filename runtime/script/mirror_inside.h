@@ -16,6 +16,7 @@
 enum {
     MAX_COMMANDS = 1 << 17, /* sent by one batch and not taken yet */
     MAX_QUOTES = 1 << 16,   /* distinct (instrument, side, tag) that order.quote ever kept */
+    MAX_TAGS = 65536,
     QUOTE_INDEX = MAX_QUOTES * 2
 };
 
@@ -60,6 +61,8 @@ struct tl_mirror {
     uint32_t strategy;
     uint32_t epoch;
     uint32_t last_group;
+    uint32_t tag_count;
+    char **tags; /* by number - 1 */
     uint32_t quote_count;
     mirror_quote *quotes;  /* from 1 */
     uint32_t *quote_index; /* open addressed, nothing is ever removed */

@@ -762,3 +762,16 @@ describe("a mirror after many random steps", function()
     assert.equal(0, ns(C.tl_mirror_illegal_transitions(w.mirror)))
   end)
 end)
+
+describe("tags", function()
+  it("are numbered from 1 in the order of their first use, and named again", function()
+    local w = world.new()
+    for round = 1, 2 do
+      for i = 1, 1000 do assert.equal(i, C.tl_mirror_tag(w.mirror, "tag " .. i), "round " .. round) end
+    end
+    assert.equal(7, C.tl_mirror_tag_find(w.mirror, "tag 7"))
+    assert.equal(0, C.tl_mirror_tag_find(w.mirror, "other"))
+    assert.equal("tag 1000", ffi.string(C.tl_mirror_tag_name(w.mirror, 1000)))
+    for _, none in ipairs { 0, 1001, 4e9 } do assert.equal("", ffi.string(C.tl_mirror_tag_name(w.mirror, none))) end
+  end)
+end)
