@@ -6,13 +6,14 @@ static inline int other_side(int side) {
 
 static int reason_against(const tl_venue *v, const tl_command *c) {
     const tl_venue_instrument *of = &v->of[c->instrument];
-    const tl_instrument *instrument = tl_instruments_at(v->instruments, c->instrument);
     if (c->type != TL_TYPE_LIMIT && c->type != TL_TYPE_MARKET) return TL_REASON_UNSUPPORTED;
     if (c->flags & (TL_FLAG_POST_ONLY | TL_FLAG_POST_SLIDE | TL_FLAG_REDUCE_ONLY)) return TL_REASON_UNSUPPORTED;
-    if (c->side != TL_SIDE_BUY && c->side != TL_SIDE_SELL) return TL_REASON_BAD_FIELD;
-    if (c->quantity <= 0 || c->quantity % instrument->lot != 0) return TL_REASON_BAD_QUANTITY;
-    if (c->type == TL_TYPE_LIMIT && c->price <= 0) return TL_REASON_BAD_PRICE;
-    if (c->type == TL_TYPE_LIMIT && c->price % instrument->tick != 0) return TL_REASON_OFF_TICK;
+    tl_own_order order = {.owner = 1};
+    tl_own_order_from(&order, c, v->now_ns);
+    order.time_in_force = TL_TIF_DAY;
+    tl_engine_order one = tl_own_order_for_engine(&order);
+    int reason = tl_engine_check(v->engine, &one);
+    if (reason != TL_REASON_NONE) return reason;
     if (of->state == TL_STATE_CLOSED || (c->time_in_force == TL_TIF_AT_OPEN && of->phase == TL_STATE_TRADING))
         return TL_REASON_CLOSED;
     if (of->action == TL_STATE_HALTED || of->action == TL_STATE_PAUSED) return TL_REASON_HALTED;
@@ -33,7 +34,6 @@ void tl_auction_submit(tl_venue *v, const tl_command *c) {
     tl_own_order *order = tl_own_orders_at(v->own, handle);
     tl_own_order_from(order, c, v->now_ns);
     order->stage = TL_OWN_AUCTION;
-    if (c->type == TL_TYPE_MARKET) order->price = TL_ABSENT;
     tl_venue_report(v, order, TL_REPORT_ACCEPTED, TL_REASON_NONE);
 }
 

@@ -168,6 +168,11 @@ static int order_reason(const tl_engine *engine, const tl_instrument *instrument
     return TL_REASON_NONE;
 }
 
+int tl_engine_check(const tl_engine *engine, const tl_engine_order *order) {
+    if (order->instrument >= tl_instruments_count(engine->instruments)) return TL_REASON_UNKNOWN_SYMBOL;
+    return order_reason(engine, tl_instruments_at(engine->instruments, order->instrument), order);
+}
+
 /* The price at which a post-only order does not take: its own, a slid one, or TL_ABSENT when it must be refused. */
 static int64_t passive_price(const tl_engine *engine, uint32_t instrument, int side, int64_t price, uint32_t flags) {
     uint32_t level = tl_books_level_at(engine->books, instrument, engine_opposite(side), 0);

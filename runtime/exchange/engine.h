@@ -118,6 +118,9 @@ bool tl_engine_queue(const tl_engine *engine, uint64_t id, int64_t *ahead, int64
 /* The signed position of an owner in an instrument: the sum of its fills. */
 int64_t tl_engine_position(const tl_engine *engine, uint32_t owner, uint32_t instrument);
 
+/* What stands against a new order by its fields alone: a tl_reason, TL_REASON_NONE for nothing. tl_engine_new() asks the same. */
+int tl_engine_check(const tl_engine *engine, const tl_engine_order *order);
+
 /* An owner traded outside of the engine (an auction, a fill model): its position changes by `quantity` (signed). Reduce-only orders
  * follow. */
 void tl_engine_adjust(tl_engine *engine, uint32_t owner, uint32_t instrument, int64_t quantity);

@@ -141,11 +141,29 @@ void tl_own_order_from(tl_own_order *order, const tl_command *command, int64_t n
     order->rest_price = TL_ABSENT;
     order->told_ahead = order->told_total = TL_ABSENT;
     order->arrived_ns = now_ns;
-    order->ahead = TL_ABSENT;
+    order->ahead = order->water = TL_ABSENT;
     order->instrument = command->instrument;
     order->owner = command->strategy + 1;
     order->flags = command->flags;
     order->side = command->side;
     order->type = command->type;
     order->time_in_force = command->time_in_force;
+}
+
+tl_engine_order tl_own_order_for_engine(const tl_own_order *order) {
+    const uint32_t known = TL_FLAG_POST_ONLY | TL_FLAG_POST_SLIDE | TL_FLAG_REDUCE_ONLY | TL_FLAG_TRIGGER_QUOTE |
+                           TL_FLAG_TRIGGER_MARK | TL_FLAG_TRAIL_PERCENT;
+    return (tl_engine_order){.id = order->id | TL_OWN_REFERENCE,
+                             .quantity = order->quantity,
+                             .price = order->price,
+                             .stop_price = order->stop_price,
+                             .offset = order->offset,
+                             .display = order->display,
+                             .expire_ns = order->expire_ns,
+                             .instrument = order->instrument,
+                             .owner = order->owner,
+                             .flags = order->flags & known,
+                             .side = order->side,
+                             .type = order->type,
+                             .time_in_force = order->time_in_force};
 }

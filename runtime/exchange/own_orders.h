@@ -6,7 +6,7 @@
 #ifndef TL_EXCHANGE_OWN_ORDERS_H
 #define TL_EXCHANGE_OWN_ORDERS_H
 
-#include "order/order.h"
+#include "exchange/engine.h"
 
 /* Where an order is in its life, beyond being open. */
 typedef enum tl_own_stage {
@@ -31,8 +31,10 @@ typedef struct tl_own_order {
     int64_t told_total;    /* the level's quantity as last told */
     int64_t arrived_ns;    /* exchange time at which it came, or was last replaced */
     int64_t ahead;         /* fill models: quantity in front of it at its price; TL_ABSENT when not known yet */
+    int64_t water;         /* fill models, trailing stop: the best price seen; TL_ABSENT before any */
     int64_t shown_left;    /* fill models, iceberg: rest of the displayed part */
-    uint32_t instrument;   /* */
+    uint64_t pass;         /* fill models: the last pass over orders that handled it */
+    uint32_t instrument;   /* what it trades */
     uint32_t owner;        /* strategy + 1 */
     uint32_t flags;        /* TL_FLAG_* */
     uint32_t next;         /* handle of the one that came after it in its instrument */
@@ -41,6 +43,7 @@ typedef struct tl_own_order {
     uint8_t type;          /* tl_order_type */
     uint8_t time_in_force; /* tl_time_in_force */
     uint8_t stage;         /* tl_own_stage */
+    uint8_t takes;         /* fill models: it met the market when it came, and trades at the market's price */
     uint8_t changed;       /* scratch of the venue: in its list of changed orders */
     uint8_t closed;        /* scratch of the venue: ended in this operation */
 } tl_own_order;
@@ -67,9 +70,17 @@ uint32_t tl_own_orders_find(const tl_own_orders *orders, uint64_t id);
 /* The order of a handle; does not move. */
 tl_own_order *tl_own_orders_at(tl_own_orders *orders, uint32_t handle);
 
+/* The order as the matching engine takes it. */
+tl_engine_order tl_own_order_for_engine(const tl_own_order *order);
+
 /* Fills in what a command for a new order says. */
 void tl_own_order_from(tl_own_order *order, const tl_command *command, int64_t now_ns);
 
 uint32_t tl_own_orders_open(const tl_own_orders *orders);
+
+#ifndef TL_CDEF
+/* Set in own orders' references in the books, so that they never meet a feed's. */
+#define TL_OWN_REFERENCE ((uint64_t)1 << 63)
+#endif
 
 #endif

@@ -5,24 +5,33 @@
 #include <string.h>
 
 #include "exchange/auction.h"
+#include "exchange/csv_feed.h"
+#include "exchange/fill_models.h"
+#include "exchange/quote_fill.h"
 #include "exchange/replay.h"
+#include "exchange/sessions.h"
 #include "exchange/tape.h"
 #include "exchange/venue.h"
 
 enum { MAX_REPLAYS = 63, PROBLEM_BYTES = 512 };
 
+/* One of three. */
 typedef struct input {
     tl_replay *replay;
+    tl_csv_feed *feed;
+    tl_sessions *sessions;
 } input;
 
 struct tl_simulator {
     tl_venue venue;
+    tl_fill_models models;
     tl_tape tape;
-    tl_simulator_config config;
     const tl_calendars *calendars;
     input *inputs;
     uint32_t input_count;
     uint32_t replays;
+    uint32_t feeds;
+    uint32_t playing; /* inputs of data that have not ended */
     int64_t from_ns;
     int64_t to_ns;
     bool primed; /* what lies before `from` was played */
@@ -34,7 +43,6 @@ tl_simulator *tl_simulator_create(tl_instruments *instruments, const tl_calendar
                                   const tl_simulator_config *config) {
     tl_simulator *s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
-    s->config = *config;
     s->calendars = calendars;
     s->from_ns = INT64_MIN;
     s->to_ns = INT64_MAX;
@@ -43,14 +51,22 @@ tl_simulator *tl_simulator_create(tl_instruments *instruments, const tl_calendar
         free(s);
         return NULL;
     }
+    if (tl_fill_models_init(&s->models, &s->venue, calendars, config) != TL_OK) {
+        tl_simulator_destroy(s);
+        return NULL;
+    }
     return s;
 }
 
 void tl_simulator_destroy(tl_simulator *s) {
     if (s == NULL) return;
-    for (uint32_t i = 0; i < s->input_count; i++)
+    for (uint32_t i = 0; i < s->input_count; i++) {
         tl_replay_close(s->inputs[i].replay);
+        tl_csv_feed_destroy(s->inputs[i].feed);
+        free(s->inputs[i].sessions);
+    }
     free(s->inputs);
+    tl_fill_models_close(&s->models);
     tl_tape_close(&s->tape);
     tl_venue_close(&s->venue);
     free(s);
@@ -92,9 +108,19 @@ tl_status tl_simulator_add_itch(tl_simulator *s, const char *path, uint32_t date
 }
 
 tl_status tl_simulator_add_csv(tl_simulator *s, tl_csv *csv) {
-    (void)s;
-    (void)csv;
-    return tl_error_set(TL_ERR_STATE, "CSV data cannot be played yet");
+    tl_csv_feed *feed;
+    tl_status status = tl_csv_feed_create(&s->models, csv, s->feeds, &feed);
+    if (status != TL_OK) {
+        tl_csv_close(csv);
+        return status;
+    }
+    status = add_input(s, (input){.feed = feed});
+    if (status != TL_OK) {
+        tl_csv_feed_destroy(feed);
+        return status;
+    }
+    s->feeds++;
+    return TL_OK;
 }
 
 void tl_simulator_set_span(tl_simulator *s, int64_t from_ns, int64_t to_ns) {
@@ -102,15 +128,25 @@ void tl_simulator_set_span(tl_simulator *s, int64_t from_ns, int64_t to_ns) {
     s->to_ns = to_ns != 0 ? to_ns : INT64_MAX;
 }
 
-static int64_t next_of(tl_simulator *s, uint32_t i, bool *late) {
-    *late = false;
-    return tl_replay_next_ns(s->inputs[i].replay);
+static int64_t next_of(tl_simulator *s, uint32_t i, tl_tape_rank *rank) {
+    const input *one = &s->inputs[i];
+    bool late = false;
+    int64_t ts_ns;
+    if (TL_LIKELY(one->replay != NULL))
+        ts_ns = tl_replay_next_ns(one->replay);
+    else if (one->feed != NULL)
+        ts_ns = tl_csv_feed_next_ns(one->feed, &late);
+    else
+        ts_ns = one->sessions->next_ns;
+    *rank = late ? TL_TAPE_OPEN : one->sessions != NULL ? TL_TAPE_SESSION : TL_TAPE_RECORD;
+    return ts_ns < s->to_ns ? ts_ns : INT64_MAX;
 }
 
 static void set_next(tl_simulator *s, uint32_t i) {
-    bool late;
-    int64_t ts_ns = next_of(s, i, &late);
-    tl_tape_set(&s->tape, i, ts_ns < s->to_ns ? ts_ns : INT64_MAX, late);
+    tl_tape_rank rank;
+    int64_t ts_ns = next_of(s, i, &rank);
+    tl_tape_set(&s->tape, i, ts_ns, rank);
+    if (TL_UNLIKELY(ts_ns == INT64_MAX) && s->inputs[i].sessions == NULL) s->playing--;
 }
 
 /* An instrument is played from here on, with the book that it would have by now. */
@@ -118,8 +154,17 @@ static void follow(tl_simulator *s, uint32_t instrument) {
     for (uint32_t i = 0; i < s->input_count; i++) {
         if (s->inputs[i].replay == NULL) continue;
         if (tl_replay_follow(s->inputs[i].replay, instrument) != TL_OK) s->venue.dropped++;
-        if (s->primed) set_next(s, i);
+        if (!s->primed) continue;
+        s->playing += tl_tape_at(&s->tape, i) == INT64_MAX;
+        set_next(s, i);
     }
+}
+
+static void tell_all(tl_simulator *s, uint32_t instrument) {
+    if (s->venue.of[instrument].model > TL_FILL_BARS && s->venue.of[instrument].model < TL_FILL_ORDERS)
+        tl_quote_fill_tell_all(&s->models, instrument);
+    else
+        tl_venue_tell_all(&s->venue, instrument);
 }
 
 void tl_simulator_want(tl_simulator *s, uint32_t instrument, uint32_t what) {
@@ -131,7 +176,7 @@ void tl_simulator_want(tl_simulator *s, uint32_t instrument, uint32_t what) {
     of->want |= what;
     if (of->want == before) return;
     if (before == 0 && !of->followed) follow(s, instrument);
-    if (s->primed) tl_venue_tell_all(v, instrument);
+    if (s->primed) tell_all(s, instrument);
 }
 
 /* ---- time ---- */
@@ -142,15 +187,41 @@ static void play(tl_simulator *s, tl_tape_entry entry) {
         tl_venue_time(v, entry.ts_ns);
     else if (entry.ts_ns > v->now_ns)
         v->now_ns = entry.ts_ns;
-    tl_replay_step(s->inputs[entry.input].replay);
+    const input *one = &s->inputs[entry.input];
+    if (TL_LIKELY(one->replay != NULL))
+        tl_replay_step(one->replay);
+    else if (one->feed != NULL)
+        tl_csv_feed_step(one->feed);
+    else
+        tl_sessions_step(one->sessions);
     set_next(s, entry.input);
+}
+
+/* The sessions of the calendars of what CSV files brought, from the first record on. */
+static void begin_sessions(tl_simulator *s, int64_t from_ns) {
+    bool seen[TL_CALENDAR_MAX] = {false};
+    for (uint32_t i = 0; i < s->venue.prepared; i++) {
+        uint32_t calendar = tl_instruments_at(s->venue.instruments, i)->calendar;
+        if (s->venue.of[i].model == TL_FILL_ORDERS || calendar >= TL_CALENDAR_MAX || seen[calendar]) continue;
+        seen[calendar] = true;
+        tl_sessions *sessions = malloc(sizeof *sessions);
+        if (sessions == NULL || add_input(s, (input){.sessions = sessions}) != TL_OK) {
+            free(sessions);
+            return;
+        }
+        tl_sessions_begin(sessions, &s->models, calendar, from_ns);
+        set_next(s, s->input_count - 1);
+    }
 }
 
 /* Plays what lies before `from`, silently. */
 static void prime(tl_simulator *s) {
     s->primed = true;
+    s->playing = s->input_count;
     for (uint32_t i = 0; i < s->input_count; i++)
         set_next(s, i);
+    int64_t first_ns = tl_tape_first(&s->tape).ts_ns;
+    if (s->feeds > 0 && first_ns != INT64_MAX) begin_sessions(s, first_ns);
     s->untold = s->from_ns != INT64_MIN && tl_tape_first(&s->tape).ts_ns < s->from_ns;
     s->venue.quiet = true;
     for (tl_tape_entry first; (first = tl_tape_first(&s->tape)).ts_ns < s->from_ns;)
@@ -158,40 +229,76 @@ static void prime(tl_simulator *s) {
     s->venue.quiet = false;
 }
 
-static int64_t expiry_ns(const tl_simulator *s) {
-    return tl_own_orders_open(s->venue.own) > 0 ? tl_engine_next_expiry_ns(s->venue.engine) : INT64_MAX;
+/* The first of all records. When the data has ended, sessions do not go on but for the close of a day that is under way. */
+static tl_tape_entry next_record(const tl_simulator *s) {
+    tl_tape_entry first = tl_tape_first(&s->tape);
+    if (TL_UNLIKELY(s->playing == 0) && first.ts_ns != INT64_MAX &&
+        s->inputs[first.input].sessions->next_phase != TL_STATE_CLOSED)
+        first.ts_ns = INT64_MAX;
+    return first;
+}
+
+typedef enum due { DUE_NOTHING = 0, DUE_PICTURE, DUE_RECORD, DUE_ENGINE_EXPIRY, DUE_MODEL_EXPIRY } due;
+
+/* What comes next. At equal times: expiries in the matching engine, records, expiries in fill models, bars' opens. */
+static due next_due(const tl_simulator *s, tl_tape_entry *record, int64_t *at_ns) {
+    *record = next_record(s);
+    *at_ns = record->ts_ns;
+    if (TL_UNLIKELY(s->untold)) {
+        *at_ns = s->from_ns;
+        return DUE_PICTURE;
+    }
+    due what = record->ts_ns != INT64_MAX ? DUE_RECORD : DUE_NOTHING;
+    if (TL_LIKELY(tl_own_orders_open(s->venue.own) == 0)) return what;
+    int64_t model_ns = tl_fill_models_next_expiry_ns(&s->models), engine_ns = tl_engine_next_expiry_ns(s->venue.engine);
+    if (model_ns < s->to_ns && (model_ns < *at_ns || (model_ns == *at_ns && record->rank == TL_TAPE_OPEN))) {
+        *at_ns = model_ns;
+        what = DUE_MODEL_EXPIRY;
+    }
+    if (engine_ns < s->to_ns && engine_ns <= *at_ns) {
+        *at_ns = engine_ns;
+        what = DUE_ENGINE_EXPIRY;
+    }
+    return what;
 }
 
 int64_t tl_simulator_next_ns(tl_simulator *s, bool *after_orders) {
     if (TL_UNLIKELY(!s->primed)) prime(s);
-    tl_tape_entry first = tl_tape_first(&s->tape);
-    *after_orders = first.late != 0;
-    if (TL_UNLIKELY(s->untold)) {
-        *after_orders = false;
-        return s->from_ns;
-    }
-    int64_t expires_ns = expiry_ns(s);
-    if (expires_ns > first.ts_ns) return first.ts_ns;
-    *after_orders = false;
-    return expires_ns < s->to_ns ? expires_ns : INT64_MAX;
+    tl_tape_entry record;
+    int64_t at_ns;
+    *after_orders = next_due(s, &record, &at_ns) == DUE_RECORD && record.rank == TL_TAPE_OPEN;
+    return at_ns;
+}
+
+static void tell_picture(tl_simulator *s) {
+    tl_venue *v = &s->venue;
+    s->untold = false;
+    tl_venue_time(v, s->from_ns);
+    for (uint32_t i = 0; i < v->prepared; i++)
+        if (v->of[i].want != 0) tell_all(s, i);
 }
 
 void tl_simulator_step(tl_simulator *s) {
     if (TL_UNLIKELY(!s->primed)) prime(s);
-    tl_venue *v = &s->venue;
-    if (TL_UNLIKELY(s->untold)) {
-        s->untold = false;
-        tl_venue_time(v, s->from_ns);
-        for (uint32_t i = 0; i < v->prepared; i++)
-            if (v->of[i].want != 0) tl_venue_tell_all(v, i);
-        return;
+    tl_tape_entry record;
+    int64_t at_ns;
+    switch (next_due(s, &record, &at_ns)) {
+    case DUE_RECORD:
+        play(s, record);
+        break;
+    case DUE_PICTURE:
+        tell_picture(s);
+        break;
+    case DUE_ENGINE_EXPIRY:
+        tl_venue_time(&s->venue, at_ns);
+        break;
+    case DUE_MODEL_EXPIRY:
+        tl_venue_time(&s->venue, at_ns);
+        tl_fill_models_expire(&s->models, at_ns);
+        break;
+    case DUE_NOTHING:
+        break;
     }
-    tl_tape_entry first = tl_tape_first(&s->tape);
-    int64_t expires_ns = expiry_ns(s);
-    if (TL_UNLIKELY(expires_ns <= first.ts_ns && expires_ns < s->to_ns))
-        tl_venue_time(v, expires_ns);
-    else if (first.ts_ns != INT64_MAX)
-        play(s, first);
 }
 
 /* ---- own orders ---- */
@@ -207,6 +314,10 @@ static void submit_new(tl_simulator *s, const tl_command *c) {
         tl_venue_refuse(v, c, TL_REPORT_REJECTED, TL_REASON_DUPLICATE_ID);
         return;
     }
+    if (of->model != TL_FILL_ORDERS && s->feeds > 0) {
+        tl_fill_models_new(&s->models, c);
+        return;
+    }
     if (c->time_in_force == TL_TIF_AT_OPEN || c->time_in_force == TL_TIF_AT_CLOSE) {
         tl_auction_submit(v, c);
         return;
@@ -220,28 +331,23 @@ static void submit_new(tl_simulator *s, const tl_command *c) {
     tl_own_order_from(order, c, v->now_ns);
     bool stops = c->type == TL_TYPE_STOP || c->type == TL_TYPE_STOP_LIMIT || c->type == TL_TYPE_TRAILING_STOP;
     if (stops && of->last_price != TL_ABSENT) tl_engine_saw_trade(v->engine, c->instrument, of->last_price);
-    tl_engine_order one = {
-        .id = c->order_id | TL_OWN_REFERENCE,
-        .quantity = c->quantity,
-        .price = c->price,
-        .stop_price = c->stop_price,
-        .offset = c->offset,
-        .display = c->display,
-        .expire_ns = order->expire_ns,
-        .instrument = c->instrument,
-        .owner = order->owner,
-        .flags = c->flags & (TL_FLAG_POST_ONLY | TL_FLAG_POST_SLIDE | TL_FLAG_REDUCE_ONLY | TL_FLAG_TRIGGER_QUOTE |
-                             TL_FLAG_TRIGGER_MARK | TL_FLAG_TRAIL_PERCENT),
-        .side = c->side,
-        .type = c->type,
-        .time_in_force = c->time_in_force,
-    };
+    tl_engine_order one = tl_own_order_for_engine(order);
     tl_engine_new(v->engine, &one);
     tl_venue_absorb(v, c->instrument);
 }
 
+/* A fill model has the order, not the matching engine. */
+static bool is_modelled(tl_simulator *s, uint32_t handle) {
+    const tl_own_order *order = tl_own_orders_at(s->venue.own, handle);
+    return order->stage != TL_OWN_IN_ENGINE && s->venue.of[order->instrument].model != TL_FILL_ORDERS;
+}
+
 static void submit_cancel(tl_simulator *s, const tl_command *c, uint32_t handle) {
     tl_venue *v = &s->venue;
+    if (is_modelled(s, handle)) {
+        tl_fill_models_cancel(&s->models, handle);
+        return;
+    }
     if (tl_own_orders_at(v->own, handle)->stage == TL_OWN_AUCTION) {
         tl_venue_end(v, handle, TL_REPORT_CANCELED, TL_REASON_REQUESTED);
         return;
@@ -252,6 +358,10 @@ static void submit_cancel(tl_simulator *s, const tl_command *c, uint32_t handle)
 
 static void submit_replace(tl_simulator *s, const tl_command *c, uint32_t handle) {
     tl_venue *v = &s->venue;
+    if (is_modelled(s, handle)) {
+        tl_fill_models_replace(&s->models, handle, c);
+        return;
+    }
     if (tl_own_orders_at(v->own, handle)->stage == TL_OWN_AUCTION) {
         tl_auction_replace(v, handle, c);
         return;
@@ -285,8 +395,12 @@ void tl_simulator_submit(tl_simulator *s, const tl_command *command, int64_t at_
         else
             submit_cancel(s, &c, handle);
     }
-    tl_venue_flush(v, c.instrument);
-    tl_venue_flush_queues(v, c.instrument);
+    if (v->of[c.instrument].model == TL_FILL_ORDERS || s->feeds == 0) {
+        tl_venue_flush(v, c.instrument);
+        tl_venue_flush_queues(v, c.instrument);
+    } else if (v->of[c.instrument].model > TL_FILL_BARS) {
+        tl_quote_fill_flush(&s->models, c.instrument);
+    }
 }
 
 /* ---- outputs ---- */
@@ -308,36 +422,73 @@ void tl_simulator_clear_output(tl_simulator *s) {
 
 /* ---- counts ---- */
 
+static void count_replay(const tl_replay *replay, tl_simulator_counts *counts) {
+    tl_itch_problem_counts problems;
+    tl_replay_problems(replay, &problems);
+    for (int kind = 0; kind < TL_ITCH_PROBLEMS; kind++)
+        counts->problems += problems.count[kind];
+    counts->messages += tl_replay_messages(replay);
+    counts->bytes_consumed += tl_replay_consumed(replay);
+    counts->bytes_total += tl_replay_size(replay);
+}
+
 void tl_simulator_count(const tl_simulator *s, tl_simulator_counts *counts) {
     *counts = (tl_simulator_counts){.problems = s->venue.dropped};
     bool known = true;
     for (uint32_t i = 0; i < s->input_count; i++) {
-        const tl_replay *replay = s->inputs[i].replay;
-        tl_itch_problem_counts problems;
-        tl_replay_problems(replay, &problems);
-        for (int kind = 0; kind < TL_ITCH_PROBLEMS; kind++)
-            counts->problems += problems.count[kind];
-        counts->messages += tl_replay_messages(replay);
-        counts->bytes_consumed += tl_replay_consumed(replay);
-        counts->bytes_total += tl_replay_size(replay);
-        known &= tl_replay_size(replay) != 0;
+        uint64_t before = counts->bytes_total;
+        if (s->inputs[i].sessions != NULL) continue;
+        if (s->inputs[i].replay != NULL) {
+            count_replay(s->inputs[i].replay, counts);
+        } else {
+            const tl_csv *csv = tl_csv_feed_reader(s->inputs[i].feed);
+            counts->messages += tl_csv_rows(csv);
+            counts->problems += tl_csv_problems(csv);
+            counts->bytes_consumed += tl_csv_consumed(csv);
+            counts->bytes_total += tl_csv_size(csv);
+        }
+        known &= counts->bytes_total != before;
     }
     if (!known) counts->bytes_total = 0;
+}
+
+/* The `line`-th problem of an ITCH input into `text`; false when it has fewer, *line then counts on. */
+static bool replay_problem(const tl_replay *replay, uint32_t *line, char *text) {
+    tl_itch_problem_counts problems;
+    tl_replay_problems(replay, &problems);
+    for (int kind = 0; kind < TL_ITCH_PROBLEMS; kind++) {
+        if (problems.count[kind] == 0 || (*line)-- > 0) continue;
+        snprintf(text, PROBLEM_BYTES, "%s: %llu x %s, first at byte %llu (message %llu)", tl_replay_path(replay),
+                 (unsigned long long)problems.count[kind], tl_itch_problem_name(kind),
+                 (unsigned long long)problems.first_offset[kind], (unsigned long long)problems.first_ordinal[kind]);
+        return true;
+    }
+    uint64_t broken = tl_replay_broken_trades(replay);
+    if (broken == 0 || (*line)-- > 0) return false;
+    snprintf(text, PROBLEM_BYTES, "%s: %llu trades were broken later; they were played as they happened",
+             tl_replay_path(replay), (unsigned long long)broken);
+    return true;
 }
 
 const char *tl_simulator_problem(const tl_simulator *s, uint32_t line) {
     char *text = ((tl_simulator *)s)->problem;
     for (uint32_t i = 0; i < s->input_count; i++) {
-        tl_itch_problem_counts problems;
-        tl_replay_problems(s->inputs[i].replay, &problems);
-        for (int kind = 0; kind < TL_ITCH_PROBLEMS; kind++) {
-            if (problems.count[kind] == 0 || line-- > 0) continue;
-            snprintf(text, PROBLEM_BYTES, "%s: %llu x %s, first at byte %llu (message %llu)",
-                     tl_replay_path(s->inputs[i].replay), (unsigned long long)problems.count[kind],
-                     tl_itch_problem_name(kind), (unsigned long long)problems.first_offset[kind],
-                     (unsigned long long)problems.first_ordinal[kind]);
-            return text;
-        }
+        if (s->inputs[i].replay != NULL && replay_problem(s->inputs[i].replay, &line, text)) return text;
+        if (s->inputs[i].feed == NULL) continue;
+        const tl_csv *csv = tl_csv_feed_reader(s->inputs[i].feed);
+        if (tl_csv_problems(csv) == 0 || line-- > 0) continue;
+        snprintf(text, PROBLEM_BYTES, "%llu rows skipped; the first: %s", (unsigned long long)tl_csv_problems(csv),
+                 tl_csv_first_problem(csv));
+        return text;
     }
-    return "";
+    if (s->venue.dropped == 0 || line > 0) return "";
+    snprintf(text, PROBLEM_BYTES, "%llu events were too many to keep or could not be brought",
+             (unsigned long long)s->venue.dropped);
+    return text;
+}
+
+const double *tl_simulator_data_row(const tl_simulator *s, uint32_t data_input, uint64_t row) {
+    for (uint32_t i = 0, feed = 0; i < s->input_count; i++)
+        if (s->inputs[i].feed != NULL && feed++ == data_input) return tl_csv_feed_row(s->inputs[i].feed, row);
+    return NULL;
 }

@@ -72,6 +72,10 @@ tl_status tl_simulator_add_itch(tl_simulator *simulator, const char *path, uint3
 /* Adds a CSV reader; it belongs to the simulator from here on. */
 tl_status tl_simulator_add_csv(tl_simulator *simulator, tl_csv *csv);
 
+/* The values of a row of outside data, in the order of its reader's columns: w[0] (counts the CSV readers in the order in which they were added) and
+ * w[1] of a DATA event. Stay where they are until the next step. NULL when there is no such row. */
+const double *tl_simulator_data_row(const tl_simulator *simulator, uint32_t data_input, uint64_t row);
+
 /* Only history within [from, to) is played; books are built up from before `from`, silently. 0 = no bound. */
 void tl_simulator_set_span(tl_simulator *simulator, int64_t from_ns, int64_t to_ns);
 

@@ -16,7 +16,7 @@ void tl_tape_close(tl_tape *tape) {
 
 static bool before(const tl_tape_entry *a, const tl_tape_entry *b) {
     if (a->ts_ns != b->ts_ns) return a->ts_ns < b->ts_ns;
-    if (a->late != b->late) return a->late < b->late;
+    if (a->rank != b->rank) return a->rank < b->rank;
     return a->input < b->input;
 }
 
@@ -55,11 +55,15 @@ tl_status tl_tape_add(tl_tape *tape, uint32_t *input) {
     return TL_OK;
 }
 
-void tl_tape_set(tl_tape *tape, uint32_t input, int64_t ts_ns, bool late) {
+void tl_tape_set(tl_tape *tape, uint32_t input, int64_t ts_ns, tl_tape_rank rank) {
     uint32_t at = tape->place[input];
     tape->heap[at].ts_ns = ts_ns;
-    tape->heap[at].late = late;
+    tape->heap[at].rank = rank;
     if (tape->count > 1) settle(tape, at);
+}
+
+int64_t tl_tape_at(const tl_tape *tape, uint32_t input) {
+    return tape->heap[tape->place[input]].ts_ns;
 }
 
 tl_tape_entry tl_tape_first(const tl_tape *tape) {

@@ -1,7 +1,7 @@
 /* The tape: several inputs merged by time.
  *
- * Each input stands with the time of its next record. What is due later within an instant (a bar's open, which orders of that instant
- * come before) goes behind the rest of that instant; among equals the input that was added first goes first. Single owner; no allocation but when
+ * Each input stands with the time of its next record and its rank within that instant: records of data, then sessions, then bars' opens
+ * (which orders of that instant come before); among equals the input that was added first goes first. Single owner; no allocation but when
  * an input is added.
  */
 #ifndef TL_EXCHANGE_TAPE_H
@@ -9,9 +9,11 @@
 
 #include "base/status.h"
 
+typedef enum tl_tape_rank { TL_TAPE_RECORD = 0, TL_TAPE_SESSION, TL_TAPE_OPEN } tl_tape_rank;
+
 typedef struct tl_tape_entry {
     int64_t ts_ns;
-    uint32_t late; /* 1: behind what is not, at the same time */
+    uint32_t rank; /* tl_tape_rank */
     uint32_t input;
 } tl_tape_entry;
 
@@ -29,7 +31,10 @@ void tl_tape_close(tl_tape *tape);
 tl_status tl_tape_add(tl_tape *tape, uint32_t *input);
 
 /* The time of an input's next record; INT64_MAX at its end. */
-void tl_tape_set(tl_tape *tape, uint32_t input, int64_t ts_ns, bool late);
+void tl_tape_set(tl_tape *tape, uint32_t input, int64_t ts_ns, tl_tape_rank rank);
+
+/* The time at which an input stands. */
+int64_t tl_tape_at(const tl_tape *tape, uint32_t input);
 
 /* The first of all; ts_ns is INT64_MAX when every input has ended or there is none. */
 tl_tape_entry tl_tape_first(const tl_tape *tape);

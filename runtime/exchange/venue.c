@@ -309,25 +309,39 @@ static inline bool same_top(const tl_book_top *a, const tl_book_top *b) {
             (a->ask_size ^ b->ask_size)) == 0;
 }
 
-void tl_venue_flush(tl_venue *v, uint32_t instrument) {
+void tl_venue_tell(tl_venue *v, uint32_t instrument, const tl_book_top *top) {
     tl_venue_instrument *of = &v->of[instrument];
-    tl_book_top top;
-    tl_books_top(v->books, instrument, &top);
-    bool moved = !same_top(&top, &of->top);
-    if (TL_UNLIKELY(moved && of->busy && tl_engine_waiting_stops(v->engine, instrument) > 0)) {
-        tl_engine_saw_quote(v->engine, instrument);
-        tl_venue_absorb(v, instrument);
-        tl_books_top(v->books, instrument, &top);
-    }
     uint32_t want = v->quiet ? 0 : of->want;
     if (want & TL_WANT_LEVELS)
         for (uint32_t i = 0; i < v->touched_count; i++)
             tell_level(v, instrument, &v->touched[i]);
-    if (moved) {
-        of->top = top;
+    if (!same_top(top, &of->top)) {
+        of->top = *top;
         if (want & TL_WANT_QUOTES) tell_quote(v, instrument);
     }
     if ((want & TL_WANT_LEVELS) && v->touched_count > 0) tl_venue_event(v, TL_EVENT_BOOK, instrument);
+}
+
+void tl_venue_flush(tl_venue *v, uint32_t instrument) {
+    const tl_venue_instrument *of = &v->of[instrument];
+    tl_book_top top;
+    tl_books_top(v->books, instrument, &top);
+    if (TL_UNLIKELY(of->busy && tl_engine_waiting_stops(v->engine, instrument) > 0 && !same_top(&top, &of->top))) {
+        tl_engine_saw_quote(v->engine, instrument);
+        tl_venue_absorb(v, instrument);
+        tl_books_top(v->books, instrument, &top);
+    }
+    tl_venue_tell(v, instrument, &top);
+}
+
+void tl_venue_tell_queue(tl_venue *v, tl_own_order *order, int64_t ahead, int64_t total) {
+    if (ahead == order->told_ahead && total == order->told_total) return;
+    order->told_ahead = ahead;
+    order->told_total = total;
+    tl_event *event = tl_venue_event(v, TL_EVENT_QUEUE, order->instrument);
+    event->w[0] = (int64_t)order->id;
+    event->w[1] = ahead;
+    event->w[2] = total;
 }
 
 static bool was_touched(const tl_venue *v, const tl_own_order *order) {
@@ -345,13 +359,7 @@ void tl_venue_flush_queues(tl_venue *v, uint32_t instrument) {
             if (order->stage != TL_OWN_IN_ENGINE || order->rest_price == TL_ABSENT || !was_touched(v, order)) continue;
             int64_t ahead, total;
             if (!tl_engine_queue(v->engine, order->id | TL_OWN_REFERENCE, &ahead, &total)) continue;
-            if (ahead == order->told_ahead && total == order->told_total) continue;
-            order->told_ahead = ahead;
-            order->told_total = total;
-            tl_event *event = tl_venue_event(v, TL_EVENT_QUEUE, instrument);
-            event->w[0] = (int64_t)order->id;
-            event->w[1] = ahead;
-            event->w[2] = total;
+            tl_venue_tell_queue(v, order, ahead, total);
         }
     v->touched_count = 0;
 }

@@ -122,6 +122,12 @@ int64_t tl_venue_hit(tl_venue *venue, tl_hit_kind hit, uint32_t instrument, int 
 /* The message is complete: level changes, quote and book come out. */
 void tl_venue_flush(tl_venue *venue, uint32_t instrument);
 
+/* Level changes, the quote if `top` is another than was told, and the book come out. */
+void tl_venue_tell(tl_venue *venue, uint32_t instrument, const tl_book_top *top);
+
+/* An order's place came out of a fill model, if it is another than was told. */
+void tl_venue_tell_queue(tl_venue *venue, tl_own_order *order, int64_t ahead, int64_t total);
+
 /* Places in the queue that changed come out; to be called last. */
 void tl_venue_flush_queues(tl_venue *venue, uint32_t instrument);
 
@@ -132,9 +138,6 @@ void tl_venue_tell_all(tl_venue *venue, uint32_t instrument);
 void tl_venue_set_state(tl_venue *venue, uint32_t instrument, int phase, int action, const char *reason);
 
 #ifndef TL_CDEF
-/* Own orders' references in the books. */
-#define TL_OWN_REFERENCE ((uint64_t)1 << 63)
-
 /* Marks a level as changed, with what it holds now. */
 static inline void tl_venue_touch_level(tl_venue *venue, int side, int64_t price, int64_t quantity, uint32_t count) {
     tl_venue_touch *touch = venue->touched, *end = touch + venue->touched_count;
