@@ -53,14 +53,17 @@ tl_int128 account_equity(const gateway_account *account) {
     return account->config.cash_e8 + ledger_profit(&account->ledger);
 }
 
-tl_int128 account_buying_power(const gateway_account *account, const ledger *sums) {
-    tl_int128 free = account->config.cash_e8 + ledger_profit(sums) - sums->margin - sums->open_fee;
-    tl_int128 scaled = free * account->leverage_e6, whole = scaled / LEVERAGE_UNIT;
-    return whole - (scaled % LEVERAGE_UNIT < 0) - sums->worst_full_value;
+tl_int128 account_buying_power(const gateway_account *account, tl_int128 worst, tl_int128 margin, tl_int128 fee) {
+    const ledger *sums = &account->ledger;
+    tl_int128 free = account_equity(account) - sums->margin - margin - sums->open_fee - fee;
+    if (account->leverage_e6 != LEVERAGE_UNIT) {
+        tl_int128 scaled = free * account->leverage_e6;
+        free = scaled / LEVERAGE_UNIT - (scaled % LEVERAGE_UNIT < 0);
+    }
+    return free - sums->worst_full_value - worst;
 }
 
-void ledger_day(tl_gateway *gateway, ledger *sums, int64_t now_ns) {
-    if (TL_LIKELY(now_ns < sums->day_end_ns)) return;
+void ledger_new_day(tl_gateway *gateway, ledger *sums, int64_t now_ns) {
     tl_session session;
     bool inside = false, known = false;
     if (gateway->calendars != NULL &&
@@ -79,29 +82,36 @@ void ledger_day(tl_gateway *gateway, ledger *sums, int64_t now_ns) {
 }
 
 /* Part of a side's open value that would add to the position: what is behind the quantity that reduces it. */
-static tl_int128 opening_value(const stake *one, int side, int64_t reduces, int64_t *quantity) {
+static int64_t opening_value(const stake *one, int side, int64_t reduces, int64_t *quantity) {
     *quantity = one->open[side] > reduces ? one->open[side] - reduces : 0;
     if (*quantity == one->open[side]) return one->open_value[side];
     if (*quantity == 0) return 0;
-    return tl_share_half_even(one->open_value[side], *quantity, one->open[side]);
+    return (int64_t)tl_share_half_even(one->open_value[side], *quantity, one->open[side]);
+}
+
+/* The worse side at an exposure. */
+static inline bool derive_worst(stake *one) {
+    int64_t up, down;
+    if (__builtin_add_overflow(one->quantity > 0 ? one->exposure : 0, one->adds[0], &up) ||
+        __builtin_add_overflow(one->quantity < 0 ? one->exposure : 0, one->adds[1], &down))
+        return false;
+    one->worst = up > down ? up : down;
+    return true;
 }
 
 bool stake_derive(const tl_instrument *instrument, stake *one) {
-    int64_t held = one->quantity, buys, sells, quantity;
-    tl_int128 buy_value = opening_value(one, 0, held < 0 ? -held : 0, &buys);
-    tl_int128 sell_value = opening_value(one, 1, held > 0 ? held : 0, &sells);
-    tl_int128 up = (held > 0 ? one->exposure : 0) + buy_value, down = (held < 0 ? one->exposure : 0) + sell_value;
-    tl_int128 worst = up > down ? up : down, margin = 0;
+    int64_t held = one->quantity, buys, sells;
+    one->adds[0] = opening_value(one, 0, held < 0 ? -held : 0, &buys);
+    one->adds[1] = opening_value(one, 1, held > 0 ? held : 0, &sells);
     if (instrument->margin_e8 > 0) {
         if (__builtin_add_overflow(buys, held > 0 ? held : 0, &buys)) return false;
         if (__builtin_add_overflow(sells, held < 0 ? -held : 0, &sells)) return false;
-        quantity = buys > sells ? buys : sells;
-        margin = tl_divide_half_even((tl_int128)quantity * instrument->margin_e8,
-                                     tl_power_of_ten_i64(-instrument->quantity_exponent));
+        tl_int128 margin = tl_divide_half_even((tl_int128)(buys > sells ? buys : sells) * instrument->margin_e8,
+                                               tl_power_of_ten_i64(-instrument->quantity_exponent));
+        one->margin = (int64_t)margin;
+        if (one->margin != margin) return false;
     }
-    one->worst = (int64_t)worst;
-    one->margin = (int64_t)margin;
-    return one->worst == worst && one->margin == margin;
+    return derive_worst(one);
 }
 
 void stake_change(ledger *sums, const tl_instrument *instrument, stake *one, const stake *next) {
@@ -163,14 +173,14 @@ static bool open_stake(const tl_instrument *instrument, const stake *one, int si
 }
 
 bool gateway_open_stakes(const tl_gateway *gateway, const gateway_order *order, int64_t quantity, int64_t value, int64_t fee,
-                         stake *strategy_stake, stake *shared_stake) {
+                         stake next[2]) {
     const holding *mine = &gateway->holdings[order->holding];
     const tl_instrument *instrument = tl_instruments_at(gateway->instruments, order->record.last.instrument);
     int side = order->record.last.side == TL_SIDE_SELL;
     return open_stake(instrument, &mine->stake, side, quantity - order->counted, value - order->counted_value,
-                      fee - order->counted_fee, strategy_stake) &&
+                      fee - order->counted_fee, &next[0]) &&
            open_stake(instrument, &gateway->stakes[mine->account_stake], side, quantity - order->counted,
-                      value - order->counted_value, fee - order->counted_fee, shared_stake);
+                      value - order->counted_value, fee - order->counted_fee, &next[1]);
 }
 
 bool gateway_open_value(const tl_gateway *gateway, const gateway_order *order, int64_t quantity, int64_t *value,
@@ -179,6 +189,17 @@ bool gateway_open_value(const tl_gateway *gateway, const gateway_order *order, i
     return tl_value_e8(gateway->markets[order->record.last.instrument].scale, (tl_int128)quantity * order->value_price,
                        false, value) &&
            gateway_fee(gateway, order->venue, TL_LIQUIDITY_TAKER, instrument, quantity, *value, fee);
+}
+
+void gateway_count_as(tl_gateway *gateway, gateway_order *order, int64_t quantity, int64_t value, int64_t fee,
+                      const stake next[2]) {
+    const tl_instrument *instrument = tl_instruments_at(gateway->instruments, order->record.last.instrument);
+    holding *mine = &gateway->holdings[order->holding];
+    stake_change(&gateway->strategies[order->strategy]->ledger, instrument, &mine->stake, &next[0]);
+    stake_change(&gateway->accounts[order->account].ledger, instrument, &gateway->stakes[mine->account_stake], &next[1]);
+    order->counted = quantity;
+    order->counted_value = value;
+    order->counted_fee = fee;
 }
 
 static void recount(tl_gateway *gateway, gateway_order *order) {
@@ -191,20 +212,14 @@ static void recount(tl_gateway *gateway, gateway_order *order) {
             total = order->record.wanted_quantity;
         open = gateway_countable(gateway, order, total - order->record.filled);
     }
+    if (open == 0 && order->counted == 0) return;
     /* Only a venue that restates an order to absurd figures gets here with some that do not fit: it counts as it did. */
     if ((open != 0 && !gateway_open_value(gateway, order, open, &value, &fee)) ||
-        !gateway_open_stakes(gateway, order, open, value, fee, &next[0], &next[1])) {
+        !gateway_open_stakes(gateway, order, open, value, fee, next)) {
         gateway->counts.overflows++;
         return;
     }
-    if (open == order->counted && value == order->counted_value && fee == order->counted_fee) return;
-    const tl_instrument *instrument = tl_instruments_at(gateway->instruments, last->instrument);
-    holding *mine = &gateway->holdings[order->holding];
-    stake_change(&gateway->strategies[order->strategy]->ledger, instrument, &mine->stake, &next[0]);
-    stake_change(&gateway->accounts[order->account].ledger, instrument, &gateway->stakes[mine->account_stake], &next[1]);
-    order->counted = open;
-    order->counted_value = value;
-    order->counted_fee = fee;
+    gateway_count_as(gateway, order, open, value, fee, next);
 }
 
 void gateway_recount(tl_gateway *gateway, gateway_order *order) {
@@ -212,6 +227,15 @@ void gateway_recount(tl_gateway *gateway, gateway_order *order) {
     if (order->group == 0) return;
     for (uint32_t slot = gateway->groups[order->group].first; slot != 0; slot = gateway->orders[slot].group_next)
         recount(gateway, &gateway->orders[slot]);
+}
+
+/* The absolute value of a quantity at the mark; false when it does not fit. */
+static bool exposure_of(const gateway_market *market, int64_t quantity, int64_t *exposure) {
+    int64_t value;
+    if (!tl_value_e8(market->scale, (tl_int128)market->twice_mark * quantity, true, &value) || value == INT64_MIN)
+        return false;
+    *exposure = value < 0 ? -value : value;
+    return true;
 }
 
 /* A stake after its position became `quantity`, valued at the mark. False when a figure does not fit. */
@@ -226,7 +250,7 @@ static bool position_stake(const gateway_market *market, const tl_instrument *in
     return stake_derive(instrument, next);
 }
 
-static bool unrealized_of(const gateway_market *market, const tl_position *position, int64_t *value) {
+static inline bool unrealized_of(const gateway_market *market, const tl_position *position, int64_t *value) {
     tl_int128 cost = tl_money_get(position->cost), twice, profit;
     return !__builtin_add_overflow(cost, cost, &twice) &&
            !__builtin_sub_overflow((tl_int128)market->twice_mark * position->quantity, twice, &profit) &&
@@ -306,33 +330,54 @@ bool gateway_book_fill(tl_gateway *gateway, gateway_order *order, int64_t quanti
     return true;
 }
 
+/* Moves a stake's exposure, and what follows from it, in place: this runs for each quote of what is held. */
+static inline void expose(ledger *sums, const tl_instrument *instrument, stake *one, int64_t exposure) {
+    int64_t exposed = one->exposure, worst = one->worst;
+    one->exposure = exposure;
+    if (!derive_worst(one)) {
+        one->exposure = exposed;
+        return;
+    }
+    tl_int128 change = (tl_int128)one->worst - worst;
+    sums->exposure += (tl_int128)exposure - exposed;
+    sums->worst += change;
+    if (instrument->margin_e8 == 0) sums->worst_full_value += change;
+}
+
 void gateway_revalue(tl_gateway *gateway, uint32_t id, int64_t now_ns) {
     const tl_instrument *instrument = tl_instruments_at(gateway->instruments, id);
-    gateway_market *market = &gateway->markets[id];
-    stake next;
+    const gateway_market *market = &gateway->markets[id];
+    int64_t of = 0, exposure = 0;
+    bool limited = false;
     for (uint32_t i = market->holdings; i != 0; i = gateway->holdings[i].next) {
         holding *mine = &gateway->holdings[i];
         if (mine->position.quantity == 0) continue;
-        gateway_strategy *owner = gateway->strategies[mine->strategy];
+        ledger *own = &gateway->strategies[mine->strategy]->ledger;
+        ledger *shared = &gateway->accounts[gateway->strategies[mine->strategy]->account].ledger;
         int64_t unrealized;
-        begin_days(gateway, mine->strategy, now_ns);
+        ledger_day(gateway, own, now_ns);
+        ledger_day(gateway, shared, now_ns);
         if (!unrealized_of(market, &mine->position, &unrealized) ||
-            !position_stake(market, instrument, &mine->stake, mine->stake.quantity, &next)) {
+            !exposure_of(market, mine->position.quantity, &exposure)) {
             gateway->counts.overflows++;
+            of = 0;
             continue;
         }
+        of = mine->position.quantity;
         tl_int128 change = (tl_int128)unrealized - mine->unrealized;
         mine->unrealized = unrealized;
-        owner->ledger.unrealized += change;
-        gateway->accounts[owner->account].ledger.unrealized += change;
-        stake_change(&owner->ledger, instrument, &mine->stake, &next);
+        own->unrealized += change;
+        shared->unrealized += change;
+        expose(own, instrument, &mine->stake, exposure);
+        limited |= (own->limits.max_daily_loss_e8 | shared->limits.max_daily_loss_e8) != 0;
     }
     for (uint32_t i = market->stakes; i != 0; i = gateway->stakes[i].next) {
         stake *shared = &gateway->stakes[i];
-        if (shared->quantity == 0) continue;
-        if (position_stake(market, instrument, shared, shared->quantity, &next))
-            stake_change(&gateway->accounts[shared->ledger].ledger, instrument, shared, &next);
+        /* An account with one strategy holds what that holds. */
+        if (shared->quantity != 0 && (shared->quantity == of || exposure_of(market, shared->quantity, &exposure)))
+            expose(&gateway->accounts[shared->ledger].ledger, instrument, shared, exposure);
     }
+    if (TL_LIKELY(!limited)) return;
     for (uint32_t i = market->holdings; i != 0; i = gateway->holdings[i].next)
         if (gateway->holdings[i].position.quantity != 0) gateway_stop_losses(gateway, gateway->holdings[i].strategy, now_ns);
 }

@@ -19,11 +19,14 @@ uint32_t gateway_holding(tl_gateway *gateway, uint32_t strategy, uint32_t instru
 /* Gross profit less fees and funding since the run began. */
 tl_int128 ledger_profit(const ledger *sums);
 tl_int128 account_equity(const gateway_account *account);
-/* Notional that an account could still take on, were its ledger `sums`. */
-tl_int128 account_buying_power(const gateway_account *account, const ledger *sums);
+/* Notional that an account could still take on if its stakes needed that much more. */
+tl_int128 account_buying_power(const gateway_account *account, tl_int128 worst, tl_int128 margin, tl_int128 fee);
 
 /* Begins a new day when now_ns has left the present one: daily losses count from here, a daily-loss kill ends. */
-void ledger_day(tl_gateway *gateway, ledger *sums, int64_t now_ns);
+void ledger_new_day(tl_gateway *gateway, ledger *sums, int64_t now_ns);
+static inline void ledger_day(tl_gateway *gateway, ledger *sums, int64_t now_ns) {
+    if (TL_UNLIKELY(now_ns >= sums->day_end_ns)) ledger_new_day(gateway, sums, now_ns);
+}
 
 /* Works out a stake's worse side and margin from its position and open orders; false when a figure does not fit. */
 bool stake_derive(const tl_instrument *instrument, stake *one);
@@ -48,7 +51,11 @@ bool gateway_open_value(const tl_gateway *gateway, const gateway_order *order, i
 
 /* The stakes of an order's strategy and account, were it to count that much; false when a figure does not fit. */
 bool gateway_open_stakes(const tl_gateway *gateway, const gateway_order *order, int64_t quantity, int64_t value, int64_t fee,
-                         stake *strategy_stake, stake *shared_stake);
+                         stake next[2]);
+
+/* Makes an order count that much; `next` are its stakes as gateway_open_stakes() gave them. */
+void gateway_count_as(tl_gateway *gateway, gateway_order *order, int64_t quantity, int64_t value, int64_t fee,
+                      const stake next[2]);
 
 /* Quantity that an order counts: all of its open quantity, or, in an OCO, what exceeds the members before it. */
 int64_t gateway_countable(const tl_gateway *gateway, const gateway_order *order, int64_t open);

@@ -90,9 +90,10 @@ static refusal take_new(tl_gateway *gateway, uint32_t index, const tl_command *c
     if (!shared->traded)
         shared->traded = 1, shared->calendar = tl_instruments_at(gateway->instruments, c->instrument)->calendar;
     risk_passed(gateway, order, true, now_ns);
+    /* Before anything else touches the stakes that the plan is made of. */
+    gateway_count_as(gateway, order, plan.counted, plan.value, plan.fee, plan.stakes);
     gateway_order_open(gateway, order);
     gateway_order_rest(gateway, order);
-    gateway_recount(gateway, order);
     *taken = order;
     return why;
 }

@@ -187,7 +187,7 @@ void tl_gateway_kill(tl_gateway *g, int account, bool on, int64_t now_ns) {
 
 /* The mark: its venue's own where it sends one, else the middle, else the last price. A quote so wide that its middle says nothing (the stub quotes before
  * an opening) is none. */
-static int64_t twice_mark_of(const gateway_market *market) {
+static inline int64_t twice_mark_of(const gateway_market *market) {
     int64_t sum, spread, twice;
     if (market->marked && !__builtin_add_overflow(market->mark_price, market->mark_price, &twice)) return twice;
     if (market->bid != TL_ABSENT && market->ask != TL_ABSENT && !__builtin_add_overflow(market->bid, market->ask, &sum) &&
@@ -200,8 +200,12 @@ static int64_t twice_mark_of(const gateway_market *market) {
 void tl_gateway_market(tl_gateway *g, const tl_event *event, const tl_event_tail *tail) {
     (void)tail;
     uint32_t instrument = event->instrument;
-    if (instrument >= tl_instruments_count(g->instruments)) return;
-    gateway_market *market = gateway_market_of(g, instrument);
+    if (instrument >= GATEWAY_INSTRUMENTS) return;
+    gateway_market *market = &g->markets[instrument];
+    if (TL_UNLIKELY(!market->ready)) {
+        if (instrument >= tl_instruments_count(g->instruments)) return;
+        gateway_market_of(g, instrument);
+    }
     switch (event->kind) {
     case TL_EVENT_QUOTE:
         market->bid = event->w[0];
@@ -284,7 +288,7 @@ void tl_gateway_account(const tl_gateway *g, uint32_t account, tl_account_state 
     state->cash_e8 = shown(one->config.cash_e8 + sums->realized - sums->fees - sums->funding - sums->cost);
     state->equity_e8 = shown(account_equity(one));
     state->margin_used_e8 = shown(full_value + sums->margin + sums->open_fee);
-    state->buying_power_e8 = shown(account_buying_power(one, sums));
+    state->buying_power_e8 = shown(account_buying_power(one, 0, 0, 0));
     state->gross_exposure_e8 = shown(sums->exposure);
     state->realized_e8 = shown(sums->realized);
     state->unrealized_e8 = shown(sums->unrealized);

@@ -195,12 +195,12 @@ static refusal check_power(const gateway_account *account, const tl_instrument *
         if (then->open[1] > held) return refuse(TL_REASON_RISK_SHORT, held, then->open[1]);
     }
     if (then->worst <= now->worst && then->margin <= now->margin) return passed;
-    ledger sums = account->ledger;
-    stake one = *now;
-    stake_change(&sums, instrument, &one, then);
-    if (account_buying_power(account, &sums) >= 0) return passed;
-    return refuse(TL_REASON_RISK_BUYING_POWER, clamp(account_buying_power(account, &account->ledger)),
-                  clamp((tl_int128)then->worst - now->worst + then->open_fee - now->open_fee));
+    bool margined = instrument->margin_e8 > 0;
+    tl_int128 worst = (tl_int128)then->worst - now->worst, fee = (tl_int128)then->open_fee - now->open_fee;
+    tl_int128 margin = (tl_int128)then->margin - now->margin;
+    if (account_buying_power(account, margined ? 0 : worst, margin, fee) >= 0) return passed;
+    return refuse(TL_REASON_RISK_BUYING_POWER, clamp(account_buying_power(account, 0, 0, 0)),
+                  clamp((margined ? margin : worst) + fee));
 }
 
 static refusal check_rate(const ledger *sums, int64_t now_ns) {
@@ -247,16 +247,18 @@ refusal risk_check_limits(tl_gateway *gateway, const gateway_order *order, int64
         return result;
 
     plan->counted = held ? 0 : gateway_countable(gateway, order, quantity - order->record.filled);
-    if (!gateway_open_value(gateway, order, plan->counted, &plan->value, &plan->fee))
+    plan->value = value;
+    plan->fee = fee;
+    if (plan->counted == 0)
+        plan->value = plan->fee = 0;
+    else if (plan->counted != quantity && !gateway_open_value(gateway, order, plan->counted, &plan->value, &plan->fee))
         return refuse_plainly(TL_REASON_OVERFLOW);
-    if (plan->counted == 0) plan->fee = 0;
-    if (!gateway_open_stakes(gateway, order, plan->counted, plan->value, plan->fee, &plan->strategy_stake,
-                             &plan->shared_stake))
+    if (!gateway_open_stakes(gateway, order, plan->counted, plan->value, plan->fee, plan->stakes))
         return refuse_plainly(TL_REASON_OVERFLOW);
-    const stake *then[2] = {&plan->strategy_stake, &plan->shared_stake};
+    const stake *then = plan->stakes;
     for (int i = 0; i < 2; i++)
-        if ((result = check_stake(sums[i], instrument, c->side, now[i], then[i])).reason != TL_REASON_NONE) return result;
-    if ((result = check_power(account, instrument, c->side, now[1], then[1])).reason != TL_REASON_NONE) return result;
+        if ((result = check_stake(sums[i], instrument, c->side, now[i], &then[i])).reason != TL_REASON_NONE) return result;
+    if ((result = check_power(account, instrument, c->side, now[1], &then[1])).reason != TL_REASON_NONE) return result;
     for (int i = 0; i < 2; i++)
         if ((result = check_rate(sums[i], now_ns)).reason != TL_REASON_NONE) return result;
     return passed;

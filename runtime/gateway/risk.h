@@ -22,8 +22,7 @@ typedef struct risk_plan {
     int64_t counted; /* what it will count in the stakes */
     int64_t value;
     int64_t fee;
-    stake strategy_stake; /* as they will be */
-    stake shared_stake;
+    stake stakes[2]; /* of the strategy and the account, as they will be */
 } risk_plan;
 
 /* Fields of a new order; the instrument is known to exist. */

@@ -33,7 +33,8 @@ typedef struct stake {
     int64_t quantity;      /* net, signed */
     int64_t open[2];       /* open quantity of buys and sells */
     int64_t open_value[2]; /* its notional, 1e-8 */
-    int64_t open_fee;      /* estimated taker fees of it */
+    int64_t adds[2];       /* the part of that which would add to the position */
+    int64_t open_fee;      /* estimated taker fees of what is open */
     int64_t exposure;      /* absolute value of the position at the mark */
     int64_t worst;         /* notional of the worse side: position with all buys filled, or with all sells */
     int64_t margin;        /* margined instruments: for the quantity of the worse side */
