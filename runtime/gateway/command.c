@@ -60,13 +60,10 @@ static refusal take_new(tl_gateway *gateway, uint32_t index, const tl_command *c
     gateway_order *order = place != 0 ? gateway_order_acquire(gateway, c->order_id) : NULL;
     if (order == NULL) return plainly(TL_REASON_TOO_MANY_ORDERS);
     gateway_market *market = &gateway->markets[c->instrument];
-    order->record = (tl_order_record){
-        .last = *c,
-        .wanted_price = c->price,
-        .wanted_quantity = c->quantity,
-        .created_ns = now_ns,
-        .updated_ns = now_ns,
-    };
+    order->record.last = *c;
+    order->record.wanted_price = c->price;
+    order->record.wanted_quantity = c->quantity;
+    order->record.created_ns = order->record.updated_ns = now_ns;
     order->holding = place;
     order->strategy = (uint16_t)index;
     order->account = (uint8_t)strategy->account;

@@ -88,17 +88,18 @@ static void remember_if_empty(tl_gateway *gateway, uint32_t place) {
     remember(gateway, place);
 }
 
-/* Cancels the open members of a group but one. Members leave the chain as held ones end, so the walk begins anew after each. */
-static void cancel_others(tl_gateway *gateway, uint32_t place, const gateway_order *but, int64_t now_ns) {
+/* Cancels the open members of a group but one (a slot, 0 for none). Members leave the chain as held ones end, so the walk begins anew after
+ * each. */
+static void cancel_others(tl_gateway *gateway, uint32_t place, uint32_t but, int64_t now_ns) {
     order_group *group = &gateway->groups[place];
     group->ended = 1;
-    for (uint32_t slot = group->first; slot != 0;) {
+    for (uint32_t slot = group->first, next; slot != 0; slot = next) {
         gateway_order *member = &gateway->orders[slot];
         bool held = member->bits & ORDER_HELD;
-        slot = member->group_next;
-        if (member == but) continue;
+        next = member->group_next;
+        if (slot == but) continue;
         gateway_order_cancel(gateway, member, TL_REASON_OCO, now_ns);
-        if (held) slot = group->first;
+        if (held) next = group->first;
     }
 }
 
@@ -107,7 +108,7 @@ void group_denied(tl_gateway *gateway, uint32_t strategy, const tl_command *comm
     uint64_t key = key_of(strategy, command->group);
     uint32_t place = tl_id_map_find(&gateway->group_index, key);
     if (place == 0 && (place = acquire(gateway, key)) == 0) return;
-    cancel_others(gateway, place, NULL, now_ns);
+    cancel_others(gateway, place, 0, now_ns);
     remember_if_empty(gateway, place);
 }
 
@@ -168,7 +169,7 @@ void group_order_filled(tl_gateway *gateway, gateway_order *order, int64_t quant
         if (!group->ended) sync_legs(gateway, order->group, order, now_ns);
         break;
     default:
-        cancel_others(gateway, order->group, order, now_ns);
+        cancel_others(gateway, order->group, gateway_order_slot(gateway, order), now_ns);
     }
 }
 
@@ -179,6 +180,6 @@ void group_order_ended(tl_gateway *gateway, gateway_order *order, int64_t now_ns
     group_leave(gateway, order);
     int kind = order->record.last.link;
     bool refused_leg = kind == TL_LINK_BRACKET_LEG && order->record.status == TL_ORDER_REJECTED;
-    if (kind == TL_LINK_BRACKET_ENTRY ? group->entry_filled == 0 : !refused_leg) cancel_others(gateway, place, NULL, now_ns);
+    if (kind == TL_LINK_BRACKET_ENTRY ? group->entry_filled == 0 : !refused_leg) cancel_others(gateway, place, 0, now_ns);
     remember_if_empty(gateway, place);
 }

@@ -132,6 +132,11 @@ describe("the words of orders", function()
       assert.equal("unknown", ffi.string(set[1](set[2])))
       assert.equal("unknown", ffi.string(set[1](-1)))
     end
+    local docs = assert(io.open "docs/ORDERS.md"):read "*a"
+    for i = 1, tonumber(C.TL_REASONS) - 1 do
+      local code = ffi.string(C.tl_reason_code(i))
+      assert.truthy(docs:find("`" .. code .. "`", 1, true), code .. " is not in docs/ORDERS.md")
+    end
     assert.equal("", ffi.string(C.tl_reason_code(0)))
     assert.equal("risk_order_quantity", ffi.string(C.tl_reason_code(C.TL_REASON_RISK_ORDER_QUANTITY)))
     assert.equal("stop_limit", ffi.string(C.tl_order_type_name(C.TL_TYPE_STOP_LIMIT)))
