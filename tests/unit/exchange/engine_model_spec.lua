@@ -8,7 +8,8 @@ local operations = soak and 3000000 or 200000
 --- One random operation on both sides; returns what was asked, and both answers.
 local function step(random, ids, e, m, use)
   local function pick(list) return list[random(#list)] end
-  local dice = random(100)
+  -- The model looks at every order for every question: a book that only grew would stop it.
+  local dice = #m.resting > 250 and random(3) > 1 and 62 or random(100)
   local function any_id()
     local list = random(2) == 1 and m.waiting or m.resting
     if #list > 0 and random(10) < 10 then return list[random(#list)].id end
