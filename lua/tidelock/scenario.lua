@@ -201,6 +201,23 @@ local function instrument_of(self, symbol)
   return id
 end
 
+--- A sentence for what the engine refused, nil where the code says it all.
+local function explain(self, e, code)
+  if e.instrument >= C.tl_instruments_count(self.instruments) then return nil end
+  local one = C.tl_instruments_at(self.instruments, e.instrument)
+  local symbol = ffi.string(one.symbol)
+  if code == "off_tick" then return ("a price of %s is not on its tick of %s"):format(symbol, decimal(self, one.tick)) end
+  if code == "bad_quantity" then
+    return ("quantity and display are above 0, in lots of %s, and display is at most the quantity"):format(decimal(self, one.lot))
+  end
+  if code == "halted" or code == "closed" then return ("%s is not trading"):format(symbol) end
+  if code == "post_only" then return "it would trade at once" end
+  if code == "reduce_only" then return "there is no position that it would reduce" end
+  if code == "expire_time" then return ("expire is not after %s"):format(integer(e.ts_ns)) end
+  if code == "overflow" then return "prices and the open quantity of a side stay below 2^62 steps of 0.00000001" end
+  return nil
+end
+
 --- Writes what the engine did, and forgets the orders that ended.
 local function report(self)
   local events = C.tl_engine_events(self.engine, self.count)
@@ -227,7 +244,12 @@ local function report(self)
         head = head .. ',"filled":"' .. decimal(self, ffi.cast("int64_t", e.against)) .. '","remaining":"' .. decimal(self, e.remaining) .. '"'
         if e.ahead ~= ABSENT then head = head .. ',"ahead":"' .. decimal(self, e.ahead) .. '"' end
       end
-      if e.reason ~= 0 then head = head .. ',"reason":"' .. ffi.string(C.tl_reason_code(e.reason)) .. '"' end
+      if e.reason ~= 0 then
+        local code = ffi.string(C.tl_reason_code(e.reason))
+        head = head .. ',"reason":"' .. code .. '"'
+        local text = refused and explain(self, e, code)
+        if text then head = head .. ',"text":' .. quote(text) end
+      end
       self.write(head .. ',"ts":' .. integer(e.ts_ns) .. "}\n")
       over = kind == KIND_CANCELED or kind == KIND_EXPIRED or kind == KIND_REJECTED
     end
