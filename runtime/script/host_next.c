@@ -69,7 +69,7 @@ static inline void finish(tl_host *h) {
         tl_mirror_scope(h->mirror, 0);
         h->scoped = false;
     }
-    if (h->config.poison) poison(h);
+    if (h->config.poison && h->pending == 0) poison(h); /* on_fill and on_order are shown the same report */
     h->in_hand = 0;
 }
 
