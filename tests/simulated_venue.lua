@@ -62,7 +62,8 @@ function History:replace(ts, reference, new_reference, price, shares)
   return self:message("U", ts, big_endian(reference, 8) .. big_endian(new_reference, 8) .. big_endian(shares, 4) .. big_endian(price, 4))
 end
 function History:hidden(ts, side, price, shares)
-  return self:message("P", ts, big_endian(0, 8) .. side_letter(side) .. big_endian(shares, 4) .. padded(self.symbol, 8) .. big_endian(price, 4) .. self:next_match())
+  local body = big_endian(0, 8) .. side_letter(side) .. big_endian(shares, 4) .. padded(self.symbol, 8) .. big_endian(price, 4)
+  return self:message("P", ts, body .. self:next_match())
 end
 function History:cross(ts, kind, price, shares)
   return self:message("Q", ts, big_endian(shares, 8) .. padded(self.symbol, 8) .. big_endian(price, 4) .. self:next_match() .. kind)
