@@ -32,8 +32,7 @@ void tl_fill_models_close(tl_fill_models *m) {
 
 /* An order that rests in displayed levels changes what they hold. */
 static void touch(tl_fill_models *m, const tl_own_order *order) {
-    if (order->stage == TL_OWN_WORKING && order->price != TL_ABSENT && m->venue->of[order->instrument].model > TL_FILL_BARS)
-        tl_venue_touch_level(m->venue, order->side, order->price, 0, 0);
+    if (order->rest_price != TL_ABSENT) tl_venue_touch_level(m->venue, order->side, order->rest_price, 0, 0);
 }
 
 void tl_model_end(tl_fill_models *m, uint32_t handle, int kind, int reason) {
@@ -216,7 +215,7 @@ void tl_fill_models_replace(tl_fill_models *m, uint32_t handle, const tl_command
     tl_report *report = tl_venue_report(m->venue, order, TL_REPORT_REPLACED, TL_REASON_NONE);
     if (keeps_place || order->stage == TL_OWN_AUCTION) return;
     order->arrived_ns = m->venue->now_ns;
-    order->ahead = TL_ABSENT;
+    order->ahead = order->rest_price = TL_ABSENT;
     order->takes = 0;
     uint64_t id = order->id;
     arrive(m, handle);

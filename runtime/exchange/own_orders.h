@@ -25,7 +25,7 @@ typedef struct tl_own_order {
     int64_t offset;        /* trailing: see tl_command */
     int64_t display;       /* iceberg: see tl_command */
     int64_t expire_ns;     /* 0 = none */
-    int64_t rest_price;    /* where it stands in the engine's book; TL_ABSENT when it does not */
+    int64_t rest_price;    /* where it stands in the engine's book or among displayed sizes; TL_ABSENT when it does not */
     int64_t rest_quantity; /* what it shows there */
     int64_t told_ahead;    /* its place in the queue as last told; TL_ABSENT before */
     int64_t told_total;    /* the level's quantity as last told */

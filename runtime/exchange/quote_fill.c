@@ -9,7 +9,7 @@ static inline tl_ladder *ladder_of(const tl_fill_models *m, uint32_t instrument,
 }
 
 static inline bool rests(const tl_own_order *order) {
-    return order->stage == TL_OWN_WORKING && order->price != TL_ABSENT && !order->takes;
+    return order->rest_price != TL_ABSENT;
 }
 
 /* ---- the merged picture ---- */
@@ -281,6 +281,23 @@ static void trade_with_resting(tl_fill_models *m, uint32_t instrument, int own_s
     }
 }
 
+static void rest(tl_fill_models *m, tl_own_order *order) {
+    order->rest_price = order->price;
+    touch(m, order->side, order->price);
+    const tl_ladder *ladder = ladder_of(m, order->instrument, order->side);
+    const tl_ladder_rung *rung = tl_ladder_find(ladder, order->side, order->price), *best = tl_ladder_at(ladder, 0);
+    int model = m->venue->of[order->instrument].model;
+    if (rung != NULL)
+        order->ahead = rung->size != INT64_MAX ? rung->size : 0;
+    else if (model == TL_FILL_TRADES)
+        order->ahead = tl_model_open_quantity(order); /* no queue is shown: as much as it is itself */
+    else if (model == TL_FILL_DEPTH || best == NULL ||
+             (order->side == TL_SIDE_BUY ? order->price > best->price : order->price < best->price))
+        order->ahead = 0;
+    else
+        order->ahead = TL_ABSENT; /* behind the best quote: known when the quote comes there */
+}
+
 /* Orders that met a market of which only trades are known trade at the next one's price. */
 static void trade_with_takers(tl_fill_models *m, uint32_t instrument, int64_t price, int64_t quantity) {
     uint64_t pass = ++m->pass;
@@ -303,9 +320,8 @@ static void trade_with_takers(tl_fill_models *m, uint32_t instrument, int64_t pr
         if (!ended && at_once)
             tl_model_end(m, handle, TL_REPORT_CANCELED, TL_REASON_IOC);
         else if (!ended && !reached) {
-            order->takes = 0; /* the market moved away: it rests */
-            order->ahead = tl_model_open_quantity(order);
-            touch(m, order->side, order->price);
+            order->takes = 0; /* the market moved away */
+            rest(m, order);
         }
         handle = m->venue->of[instrument].own.first;
     }
@@ -416,22 +432,6 @@ static bool take(tl_fill_models *m, uint32_t handle) {
         if (tl_model_fill(m, handle, rung->price, quantity, TL_LIQUIDITY_TAKER)) return true;
     }
     return false;
-}
-
-static void rest(tl_fill_models *m, tl_own_order *order) {
-    touch(m, order->side, order->price);
-    const tl_ladder *ladder = ladder_of(m, order->instrument, order->side);
-    const tl_ladder_rung *rung = tl_ladder_find(ladder, order->side, order->price), *best = tl_ladder_at(ladder, 0);
-    int model = m->venue->of[order->instrument].model;
-    if (rung != NULL)
-        order->ahead = rung->size != INT64_MAX ? rung->size : 0;
-    else if (model == TL_FILL_TRADES)
-        order->ahead = tl_model_open_quantity(order); /* no queue is shown: as much as it is itself */
-    else if (model == TL_FILL_DEPTH || best == NULL ||
-             (order->side == TL_SIDE_BUY ? order->price > best->price : order->price < best->price))
-        order->ahead = 0;
-    else
-        order->ahead = TL_ABSENT; /* behind the best quote: known when the quote comes there */
 }
 
 void tl_quote_fill_arrive(tl_fill_models *m, uint32_t handle) {

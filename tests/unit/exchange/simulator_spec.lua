@@ -113,7 +113,7 @@ describe("the simulated venue", function()
     math.randomseed(seed)
     local open, filled, ended, next_id, step = {}, {}, 0, 0, 0
     local bid, ask, fills, queue_seen = nil, nil, 0, 0
-    local day = play_day(AMZN, "AMZN", 1 + 2 + 4 + 32, function(day, ts_ns, events, slots, reports, count)
+    local day = play_day(AMZN, "AMZN", 1 + 2 + 4 + 32, function(day, _, events, slots, reports, count)
       step = step + 1
       for i = 0, slots - 1 do
         local e = events[i]
