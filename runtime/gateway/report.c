@@ -205,8 +205,11 @@ static bool report_cancel_rejected(tl_gateway *gateway, gateway_order *order, tl
     return true;
 }
 
+/* Acknowledged, triggered or restated: it works on, at the terms that the venue states. Only a restatement may enlarge it, and a report that states nothing that
+ * could be leaves the terms as they are. */
 static bool report_working(tl_gateway *gateway, gateway_order *order, tl_report *r, int64_t now_ns) {
-    if (r->kind == TL_REPORT_RESTATED && !stated_terms_fit(order, r)) {
+    bool fit = stated_terms_fit(order, r);
+    if (r->kind == TL_REPORT_RESTATED ? !fit : fit && r->quantity > order->record.last.quantity) {
         gateway->counts.reports_malformed++;
         return false;
     }
@@ -214,19 +217,14 @@ static bool report_working(tl_gateway *gateway, gateway_order *order, tl_report 
         /* Its strategy had it accepted when it was held; what is new is the quantity. */
         order->bits &= (uint16_t)~ORDER_RELEASED;
         r->kind = TL_REPORT_RESTATED;
-        r->price = order->record.last.price;
-        r->quantity = order->record.last.quantity;
     }
     if (!move(order, r->kind, false)) {
         gateway->counts.illegal_transitions++;
         return false;
     }
-    if (r->kind == TL_REPORT_RESTATED) {
-        adopt_terms(gateway, order, r);
-    } else {
-        r->price = order->record.last.price;
-        r->quantity = order->record.last.quantity;
-    }
+    if (fit) adopt_terms(gateway, order, r);
+    r->price = order->record.last.price;
+    r->quantity = order->record.last.quantity;
     order->record.updated_ns = now_ns;
     gateway_order_rest(gateway, order);
     gateway_recount(gateway, order);
