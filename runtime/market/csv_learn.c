@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "market/date.h"
 
+static const int64_t LONGEST_BAR_NS = 366 * TL_NS_PER_DAY;
 enum { USUAL_DECIMALS = 8, MOST_DECIMALS = 12, CENT_DECIMALS = 2 };
 /* Scripts see mantissas as doubles, which are exact to 2^53; prices may grow a hundredfold within a file. */
 static const double most_mantissa = 9.0e15 / 100;
@@ -173,7 +174,7 @@ static const char *duration_text(int64_t ns, char *text, size_t size) {
 
 /* Weeks, months, quarters and years by the smallest step between dates. */
 static void set_period(tl_csv_times *times, int64_t step_days) {
-    times->period_days = (int32_t)step_days;
+    times->period_days = (int32_t)(step_days < 366 ? step_days : 366);
     times->period_months = 0;
     if (step_days <= 8) times->period_days = 7;
     if (step_days >= 28 && step_days <= 31) times->period_months = 1;
@@ -224,6 +225,8 @@ static tl_status bars_init(tl_csv_times *times, const tl_csv_options *options, c
     if (times->interval_ns == 0) {
         if (step == INT64_MAX)
             return tl_error_set(TL_ERR_FORMAT, "one row does not tell its bar's length: state it (SYMBOL@1m=FILE)");
+        if (step > LONGEST_BAR_NS)
+            return tl_error_set(TL_ERR_FORMAT, "its rows are more than a year apart, and a bar is of a year at most");
         times->interval_ns = step;
         /* Days with a time of day lie 23 hours apart when the clock goes forward. */
         if (step > 20 * 3600 * (int64_t)TL_NS_PER_S && step < 2 * TL_NS_PER_DAY) times->interval_ns = TL_NS_PER_DAY;
@@ -247,13 +250,17 @@ tl_status tl_csv_times_init(tl_csv_times *times, const tl_csv_options *options, 
                             .day = INT64_MIN,
                             .session_day = INT64_MIN};
     times->bar_time = options->bar_time != TL_BAR_TIME_UNSTATED ? options->bar_time : layout->bar_time;
+    if (options->interval_ns < 0 || options->interval_ns > LONGEST_BAR_NS)
+        return tl_error_set(TL_ERR_ARGUMENT, "bars of %lld ns: a length lies between 0 and a year",
+                            (long long)options->interval_ns);
     bool named = options->zone != NULL && options->zone[0] != 0;
     tl_status status = tl_zone_load(named ? options->zone : tl_calendars_zone(calendars, options->calendar), &times->zone);
     if (status != TL_OK) return status;
     int64_t step = INT64_MAX;
     uint32_t up = 0, down = 0;
     for (uint32_t i = 1; i < sample->rows; i++) {
-        int64_t change = instant_ns(times, &sample->stamps[i]) - instant_ns(times, &sample->stamps[i - 1]);
+        int64_t change, now = instant_ns(times, &sample->stamps[i]), last = instant_ns(times, &sample->stamps[i - 1]);
+        if (__builtin_sub_overflow(now, last, &change)) change = now > last ? INT64_MAX : INT64_MIN;
         up += change > 0;
         down += change < 0;
         if (change > 0 && change < step) step = change;
