@@ -24,3 +24,20 @@ format: ## rewrite the C sources in the project's format
 
 soak: all ## the long validators (minutes)
 	$(Q)$(TEST_ENV) TIDELOCK_SOAK=1 sh tests/run $(SPECS)
+
+# A C file in tests/fuzz/ is a target. clang brings libFuzzer; without it a small driver does random harm to the same seeds.
+FUZZ_SECONDS ?= 20
+FUZZ_NAMES    = $(basename $(notdir $(wildcard tests/fuzz/*.c)))
+FUZZ_SRC      = $(wildcard runtime/base/*.c runtime/memory/*.c runtime/market/*.c)
+FUZZ_FLAGS    = -std=gnu11 -O1 -g -Iruntime -DTL_VERSION='"$(VERSION)"'
+FUZZ_LIBS     = $(shell pkg-config --libs libzstd zlib) -lm
+HAVE_CLANG    = $(shell echo 'int LLVMFuzzerTestOneInput(void){return 0;}' | clang -fsanitize=fuzzer -xc - -o /dev/null 2>/dev/null && echo yes)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(HDR)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)
+	$(Q)$(if $(HAVE_CLANG),clang -fsanitize=fuzzer$(comma)address$(comma)undefined -fno-sanitize-recover=all $(FUZZ_FLAGS) -o $@ $< $(FUZZ_SRC), \
+	    $(CC) -fsanitize=address$(comma)undefined $(FUZZ_FLAGS) -o $@ $< tests/fuzz/driver/main.c $(FUZZ_SRC)) $(FUZZ_LIBS)
+
+fuzz: all $(FUZZ_NAMES:%=$(BUILD)/fuzz/%) ## harm to every parser for FUZZ_SECONDS each (default 20), under sanitizers
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) HAVE_CLANG=$(HAVE_CLANG) sh tests/fuzz/run $(BUILD) $(FUZZ_NAMES)

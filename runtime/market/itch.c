@@ -70,25 +70,27 @@ static inline int64_t be48(const uint8_t *p) {
     return (int64_t)(be64(p - 2) & 0xffffffffffffu);
 }
 
+/* Letters up to the first zero, without the spaces behind them. */
 static inline void text(char *out, const uint8_t *p, unsigned length) {
+    length = (unsigned)strnlen((const char *)p, length);
     memcpy(out, p, length);
-    while (length > 0 && (out[length - 1] == ' ' || out[length - 1] == 0))
+    while (length > 0 && out[length - 1] == ' ')
         length--;
     out[length] = 0;
 }
 
 /* A stock's eight letters without the padding, all at once: a loop that ends after another number of letters for each message is
- * mispredicted. `out` has 12 bytes. */
+ * mispredicted. `out` has 12 bytes, all zero. */
 static inline void stock(char *out, const uint8_t *p) {
     uint64_t letters = be64(p), pads = letters ^ 0x2020202020202020u;
-    unsigned padding = pads != 0 ? (unsigned)__builtin_ctzll(pads) & ~7u : 0;
-    if (TL_UNLIKELY(pads == 0 || (letters >> padding & 0xff) == 0)) {
+    uint64_t zeros = (letters - 0x0101010101010101u) & ~letters & 0x8080808080808080u;
+    if (TL_UNLIKELY(pads == 0 || zeros != 0)) {
         text(out, p, TL_ITCH_STOCK_BYTES);
         return;
     }
+    unsigned padding = (unsigned)__builtin_ctzll(pads) & ~7u;
     letters = htobe64(letters >> padding << padding);
     memcpy(out, &letters, 8);
-    out[8] = 0;
 }
 
 static inline uint8_t side_of(uint8_t letter) {
@@ -194,6 +196,10 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
         m->price = (int64_t)be64(b + TL_ITCH_V_AT_LEVEL1);
         m->price2 = (int64_t)be64(b + TL_ITCH_V_AT_LEVEL2);
         m->price3 = (int64_t)be64(b + TL_ITCH_V_AT_LEVEL3);
+        if (TL_UNLIKELY((m->price | m->price2 | m->price3) < 0)) {
+            *problem = TL_ITCH_PROBLEM_BAD_FIELD;
+            return false;
+        }
         break;
     case TL_ITCH_MWCB_STATUS:
         m->code = b[TL_ITCH_W_AT_LEVEL];
@@ -225,6 +231,10 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
         m->price2 = be32(b + TL_ITCH_I_AT_NEAR);
         m->price = be32(b + TL_ITCH_I_AT_REFERENCE_PRICE);
         m->code = b[TL_ITCH_I_AT_CROSS_TYPE];
+        if (TL_UNLIKELY((m->shares | m->imbalance) < 0)) {
+            *problem = TL_ITCH_PROBLEM_BAD_FIELD;
+            return false;
+        }
         break;
     case TL_ITCH_RETAIL_INTEREST:
         stock(m->stock, b + TL_ITCH_AT_STOCK);

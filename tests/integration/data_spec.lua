@@ -156,6 +156,41 @@ describe("tidelock data", function()
     end
   end)
 
+  it("says what is in CSV files of bars, trades and other numbers, and the first bad row", function()
+    local function summary(text)
+      local path = write(text)
+      local code, out = data(path .. " --json")
+      local _, table_out = data(path)
+      os.remove(path)
+      assert.equal(0, code)
+      return cjson.decode(out), table_out
+    end
+    local bars, shown = summary "time,open,high,low,close,volume\n2024-01-02,1,2,0.5,1.5,100\n2024-01-03,1,2,0.5,1.5,100\nxx,1,2,3,4,5\n"
+    assert.equal("csv", bars.kind)
+    assert.equal("bars", bars.csv_kind)
+    assert.equal(86400, bars.interval_s)
+    assert.equal(3, bars.rows)
+    assert.equal(1, bars.problem_count)
+    assert.matches("line 4, column 1", bars.first_problem)
+    assert.matches("1 bad row, the first: .*line 4, column 1", shown)
+    local trades = summary "ts,symbol,price,size\n1704205800000,AAPL,150.1,100\n1704205801500,MSFT,310,5\n1704205802000,AAPL,150.2,1\n"
+    assert.equal("trades", trades.csv_kind)
+    assert.same({ { symbol = "AAPL", events = 2 }, { symbol = "MSFT", events = 1 } }, trades.instruments)
+    assert.same({ first = "2024-01-02T14:30:00.000000000Z", last = "2024-01-02T14:30:02.000000000Z" }, trades.span)
+    assert.equal(0, trades.problem_count)
+    local scores = summary "date,score\n2024-01-02,1.5\n"
+    assert.equal("data", scores.csv_kind)
+    assert.same({ "score" }, scores.columns)
+    local path = write "hello,\n"
+    local code, _, err = data(path)
+    assert.equal(1, code)
+    assert.matches("^tidelock: data: " .. path:gsub("%p", "%%%0") .. ": ", err)
+    code, _, err = data(path .. " --book A")
+    os.remove(path)
+    assert.equal(1, code)
+    assert.matches("it is text; %-%-book wants ITCH 5.0\n$", err)
+  end)
+
   it("fails with a sentence on what it cannot read", function()
     local function fails(arguments, sentence)
       local code, out, err = data(arguments)

@@ -1,6 +1,7 @@
 --- `tidelock data FILE`: what is in a data file; with `--book`, an instrument's book after every message that touches it.
 local native = require "tidelock.native"
 local progress = require "tidelock.cli.progress"
+local csv = require "tidelock.cli.data_csv"
 local json = require "tidelock.cli.json"
 local nearest = require "tidelock.nearest"
 local C, ffi, check = native.C, native.ffi, native.check
@@ -226,15 +227,20 @@ function M.run(args)
   if args.levels and not args.book then error { usage = "--levels needs --book SYMBOL" } end
   if args.book and args.json then error { usage = "--book prints CSV: it cannot be had with --json" } end
   local levels = levels_of(args)
-  if is_text(args.file) then
-    error(args.file .. ": it is text, not ITCH 5.0", 0)
-  end
+  local text = is_text(args.file)
   if args.book then
+    if text then error(args.file .. ": it is text; --book wants ITCH 5.0", 0) end
     print_book(args.file, args.book, levels)
     return 0
   end
-  local summary = itch_summary(args.file)
-  if args.json then io.stdout:write(json.encode(summary), "\n") else print_itch(summary) end
+  local summary = text and csv.summary(args.file) or itch_summary(args.file)
+  if args.json then
+    io.stdout:write(json.encode(summary), "\n")
+  elseif text then
+    csv.print(summary)
+  else
+    print_itch(summary)
+  end
   return 0
 end
 

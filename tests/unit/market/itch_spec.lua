@@ -150,7 +150,13 @@ describe("the ITCH decoder", function()
     end
     assert.is_true(decode("Y" .. unhex(HEADER) .. "A B     0"))
     assert.equal("A B", field "stock")
-    assert.is_true(decode("Y" .. unhex(HEADER) .. "AB \0 \0  0"))
+    for _, zeros in ipairs { "AB \0 \0  ", "AB \0CDEF", "AB\0CDEFG", "AB     \0" } do
+      assert.is_true(decode("Y" .. unhex(HEADER) .. zeros .. "0"))
+      assert.equal("AB", field "stock")
+    end
+    assert.is_true(decode("Y" .. unhex(HEADER) .. "\0BCDEFGH" .. "0"))
+    assert.equal("", field "stock")
+    assert.is_true(decode("Y" .. unhex(HEADER) .. "AB      0"))
     assert.equal("AB", field "stock")
   end)
 
@@ -166,6 +172,9 @@ describe("the ITCH decoder", function()
     end
     local cross = body_of(TYPES[19])
     refused(cross:sub(1, 11) .. "\255" .. cross:sub(13))
+    local imbalance, levels = body_of(TYPES[21]), body_of(TYPES[6])
+    for _, at in ipairs { 12, 20 } do refused(imbalance:sub(1, at - 1) .. "\128" .. imbalance:sub(at + 1)) end
+    for _, at in ipairs { 12, 20, 28 } do refused(levels:sub(1, at - 1) .. "\128" .. levels:sub(at + 1)) end
   end)
 
   it("reads real captured messages, each with the body's own bytes", function()
