@@ -1,5 +1,5 @@
 -- Runs busted in this process with our output, so that luajit and not lua5.1 executes the specs.
-local words = { [0] = "busted", "--output=tests/output.lua", "--pattern=_spec%.lua$" }
+local words = { [0] = "busted", "--output=lua/tidelock/testing/output.lua", "--pattern=_spec%.lua$" }
 for _, word in ipairs(arg) do words[#words + 1] = word end
 _G.arg = words
 require "busted.runner" { standalone = false }

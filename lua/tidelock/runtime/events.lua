@@ -399,6 +399,9 @@ function M.action(other)
   }, { "symbol", "kind", "ratio", "amount", "currency", "seq", "ts", "ts_recv", "copy" })
 end
 
+--- The fields of each kind, for those who look for mistakes.
+M.FIELDS = { quote = quote_fields, trade = trade_fields, bar = bar_fields, report = report_fields, mark = other_fields }
+
 M.STATUS = { [0] = "unknown", "pre_open", "auction", "trading", "halted", "paused", "closed" }
 
 --- The state's own records, filled by C for each event: `shown` holds what scripts are given, and C has been told where they lie.

@@ -34,6 +34,8 @@ local FIELDS = {
   "expire", "deadline", "post_only", "reduce_only", "trigger", "reason", "cancel", "replace", "age",
 }
 
+M.FIELDS = FIELDS
+
 local function check(self, method, level)
   if not ffi.istype(handle_t, self) then error(("call it as a method: order:%s()"):format(method), level + 1) end
 end
