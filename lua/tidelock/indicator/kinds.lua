@@ -133,7 +133,7 @@ end
 local function is_saved_kind(saved) return type(saved) == "table" and kinds[saved.indicator] ~= nil end
 
 --- Numbers that are places in a window: where they may lie, at most `self.length`.
-local LEAST_PLACE = { index = 1, head = 1, held = 0, age = 0 }
+local LEAST_PLACE = { index = 1, age = 0 }
 
 local function restore(saved, level)
   if not is_saved_kind(saved) or type(saved.options) ~= "table" then error("indicator.restore: this is no saved indicator", level) end

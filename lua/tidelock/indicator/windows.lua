@@ -90,36 +90,40 @@ define("wma", { length("length") },
 
 -- ---- the extremes of a window ----
 
---- The candidates stand in a ring, oldest and most extreme first; `sign` 1 looks for the least, -1 for the greatest.
+--- `sign` 1 looks for the least, -1 for the greatest. The series is cut into blocks as long as the window, so that every window is the end of one block
+--- and the beginning of the next: the extremes of a block's ends are found once, when it is full; those of its beginnings as it fills. (A queue of
+--- candidates costs no less, and its inner loop keeps LuaJIT from compiling the caller's.)
 local function extreme_push(self, x, sign)
-  local n, values, places, head, held = self.length, self.values, self.places, self.head, self.held
-  local count = self.count + 1
-  self.count = count
-  if held > 0 and places[head] <= count - n then
-    head = head < n and head + 1 or 1
-    held = held - 1
-    self.head = head
+  local n, window, ends, i, best = self.length, self.window, self.ends, self.index, self.best
+  window[i] = x
+  if i == 1 or (x - best) * sign < 0 then best = x end
+  self.best = best
+  local value = best
+  if i < n then
+    local earlier = ends[i + 1]
+    if (earlier - value) * sign < 0 then value = earlier end
+    self.index = i + 1
+  else
+    local extreme = x
+    for k = n, 1, -1 do
+      local y = window[k]
+      if (y - extreme) * sign < 0 then extreme = y end
+      ends[k] = extreme
+    end
+    self.index = 1
   end
-  while held > 0 do
-    local last = head + held - 1
-    if last > n then last = last - n end
-    if (values[last] - x) * sign < 0 then break end
-    held = held - 1
+  if self.count < n then
+    self.count = self.count + 1
+    if self.count < n then return nil end
+    self.ready = true
   end
-  local place = head + held
-  if place > n then place = place - n end
-  values[place], places[place] = x, count
-  self.held = held + 1
-  if count < n then return nil end
-  self.ready = true
-  local value = values[head]
   self.value = value
   return value
 end
 
-local EXTREME = { numbers = { "head", "held" }, arrays = { "values", "places" } }
+local EXTREME = { numbers = { "best", "index" }, arrays = { "window", "ends" } }
 local function extreme_start(self)
-  self.head, self.held, self.values, self.places = 1, 0, zeros(self.length), zeros(self.length)
+  self.best, self.index, self.window, self.ends = 0, 1, zeros(self.length), zeros(self.length)
 end
 
 define("rolling_min", { length("length") }, { numbers = EXTREME.numbers, arrays = EXTREME.arrays }, {

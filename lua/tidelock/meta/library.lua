@@ -1,29 +1,5 @@
 ---@meta _
 
----@class Indicator
----@field ready boolean
-local Indicator = {}
----@param x number|Bar
----@param y number|nil
----@return number|nil value nil until ready
-function Indicator:push(x, y) end
-
----@class Macd : Indicator
----@field macd number|nil
----@field signal number|nil
----@field histogram number|nil
-
----@class Bollinger : Indicator
----@field upper number|nil
----@field middle number|nil
----@field lower number|nil
-
----@class Ols : Indicator
----@field slope number|nil
----@field intercept number|nil
----@field residual number|nil
----@field r2 number|nil
-
 log = {}
 ---@param fmt string
 function log.debug(fmt, ...) end
