@@ -12,34 +12,6 @@ static int64_t split_price(int64_t price, int64_t ratio_e8) {
     return after == (int64_t)after ? (int64_t)after : TL_ABSENT;
 }
 
-/* Quantity times ratio, the fraction of a mantissa unit that does not exist paid out at the mark; the cost total stays with what is left. */
-static bool split_position(const gateway_market *market, const tl_position *from, int64_t ratio_e8, tl_position *to) {
-    tl_int128 exact = (tl_int128)from->quantity * ratio_e8, whole = exact / UNIT_E8, rest = exact % UNIT_E8;
-    *to = *from;
-    to->quantity = (int64_t)whole;
-    if (to->quantity != whole || to->quantity == INT64_MIN) return false;
-    if (rest == 0) return true;
-    tl_int128 cost = tl_money_get(from->cost), rest_cost;
-    if (__builtin_mul_overflow(cost, rest, &rest_cost)) return false;
-    rest_cost = tl_divide_half_even(exact < 0 ? -rest_cost : rest_cost, exact < 0 ? -exact : exact);
-    int64_t profit;
-    tl_int128 proceeds = tl_divide_half_even((tl_int128)market->twice_mark * rest, (tl_int128)2 * ratio_e8);
-    if (!tl_value_e8(market->scale, proceeds - rest_cost, false, &profit)) return false;
-    to->cost = tl_money_of(cost - rest_cost);
-    to->realized_e8 = tl_money_of(tl_money_get(from->realized_e8) + profit);
-    return true;
-}
-
-/* What longs pay and shorts get for each unit of quantity. */
-static bool pay(const tl_instrument *instrument, const tl_position *from, int64_t amount_e8, tl_position *to) {
-    *to = *from;
-    tl_int128 due =
-        tl_divide_half_even((tl_int128)from->quantity * amount_e8, tl_power_of_ten_i64(-instrument->quantity_exponent));
-    if (due != (int64_t)due) return false;
-    to->funding_e8 = tl_money_of(tl_money_get(from->funding_e8) + due);
-    return true;
-}
-
 static void split(tl_gateway *gateway, uint32_t instrument, int64_t ratio_e8, int64_t now_ns) {
     gateway_market *market = &gateway->markets[instrument];
     /* Orders at prices of before are not valid any more; a venue that keeps them restates them itself, and answers this cancel first. */
@@ -57,8 +29,8 @@ static void split(tl_gateway *gateway, uint32_t instrument, int64_t ratio_e8, in
     for (uint32_t i = market->holdings; i != 0; i = gateway->holdings[i].next) {
         holding *mine = &gateway->holdings[i];
         if (mine->position.quantity == 0) continue;
-        market->twice_mark = twice;
-        bool fits = split_position(market, &mine->position, ratio_e8, &next);
+        next = mine->position;
+        bool fits = tl_position_split(&next, tl_instruments_at(gateway->instruments, instrument), ratio_e8, twice) == TL_OK;
         market->twice_mark = split_price(twice, ratio_e8);
         if (!fits || !gateway_book(gateway, mine, &next)) gateway->counts.overflows++;
     }
@@ -80,7 +52,8 @@ void gateway_action(tl_gateway *gateway, const tl_event *event, int64_t now_ns) 
     for (uint32_t i = gateway->markets[event->instrument].holdings; i != 0; i = gateway->holdings[i].next) {
         holding *mine = &gateway->holdings[i];
         if (mine->position.quantity == 0) continue;
-        if (!pay(instrument, &mine->position, kind == TL_ACTION_DIVIDEND ? -amount_e8 : amount_e8, &next) ||
+        next = mine->position;
+        if (tl_position_pay(&next, instrument, kind == TL_ACTION_DIVIDEND ? -amount_e8 : amount_e8) != TL_OK ||
             !gateway_book(gateway, mine, &next))
             gateway->counts.overflows++;
     }

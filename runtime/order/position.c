@@ -2,6 +2,8 @@
 
 #include "order/value.h"
 
+static const int64_t UNIT_E8 = 100000000;
+
 static tl_status overflow(const tl_instrument *instrument, const char *what) {
     return tl_error_set(TL_ERR_OVERFLOW, "%s: %s does not fit into 64 bits of 1e-8", instrument->symbol, what);
 }
@@ -50,6 +52,35 @@ tl_status tl_position_fill(tl_position *position, const tl_instrument *instrumen
         return overflow(instrument, "a sum");
     next.fills++;
     *position = next;
+    return TL_OK;
+}
+
+tl_status tl_position_split(tl_position *position, const tl_instrument *instrument, int64_t ratio_e8, int64_t twice_mark) {
+    if (ratio_e8 <= 0)
+        return tl_error_set(TL_ERR_ARGUMENT, "%s: a split by %lld in 1e-8", instrument->symbol, (long long)ratio_e8);
+    tl_int128 exact = (tl_int128)position->quantity * ratio_e8, whole = exact / UNIT_E8, rest = exact % UNIT_E8;
+    tl_position next = *position;
+    next.quantity = (int64_t)whole;
+    if (next.quantity != whole || next.quantity == INT64_MIN) return overflow(instrument, "a position");
+    if (rest != 0) {
+        tl_int128 cost = tl_money_get(position->cost), rest_cost;
+        if (__builtin_mul_overflow(cost, rest, &rest_cost)) return overflow(instrument, "a cost");
+        rest_cost = tl_divide_half_even(exact < 0 ? -rest_cost : rest_cost, exact < 0 ? -exact : exact);
+        int64_t profit;
+        tl_int128 proceeds = tl_divide_half_even((tl_int128)twice_mark * rest, (tl_int128)2 * ratio_e8);
+        if (!tl_value_e8(tl_value_scale_of(instrument), proceeds - rest_cost, false, &profit) ||
+            !add(&next.realized_e8, profit))
+            return overflow(instrument, "a realised profit");
+        next.cost = tl_money_of(cost - rest_cost);
+    }
+    *position = next;
+    return TL_OK;
+}
+
+tl_status tl_position_pay(tl_position *position, const tl_instrument *instrument, int64_t amount_e8) {
+    tl_int128 due =
+        tl_divide_half_even((tl_int128)position->quantity * amount_e8, tl_power_of_ten_i64(-instrument->quantity_exponent));
+    if (due != (int64_t)due || !add(&position->funding_e8, due)) return overflow(instrument, "what a position pays");
     return TL_OK;
 }
 

@@ -24,6 +24,13 @@ typedef struct tl_position {
 tl_status tl_position_fill(tl_position *position, const tl_instrument *instrument, int side, int64_t quantity, int64_t price,
                            int64_t fee_e8);
 
+/* A split: quantity times ratio (in 1e-8); the fraction of a mantissa unit that does not exist is paid out at the mark (twice the price); the cost
+ * total stays with what is left. */
+tl_status tl_position_split(tl_position *position, const tl_instrument *instrument, int64_t ratio_e8, int64_t twice_mark);
+
+/* What longs pay and shorts get for each unit of quantity (funding; a dividend is negative), in 1e-8: booked as funding. */
+tl_status tl_position_pay(tl_position *position, const tl_instrument *instrument, int64_t amount_e8);
+
 /* The value of `quantity` at `price` (price mantissa), signed, 1e-8 of the settle currency: price x quantity x multiplier. */
 tl_status tl_notional_e8(const tl_instrument *instrument, int64_t quantity, int64_t price, int64_t *value_e8);
 

@@ -228,6 +228,7 @@ static int apply_market(tl_host *h, const tl_event *event) {
         stage = TL_STAGE_MARK;
         break;
     case TL_EVENT_ACTION:
+        tl_mirror_action(h->mirror, event);
         fill_other(h, event, tail->w[0]);
         stage = TL_STAGE_ACTION;
         break;

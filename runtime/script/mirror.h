@@ -74,6 +74,8 @@ const tl_send_error *tl_mirror_error(const tl_mirror *mirror);
  * The order's slot, 0 when the order is not known. */
 uint32_t tl_mirror_report(tl_mirror *mirror, const tl_report *report, int64_t now_ns, uint64_t sequence,
                           tl_shown_report *shown);
+/* A TL_EVENT_ACTION from the log: the position in the view follows the gateway's. Orders are the gateway's matter and come as reports. */
+void tl_mirror_action(tl_mirror *mirror, const tl_event *event);
 /* A TL_EVENT_QUEUE from the log. */
 void tl_mirror_queue_place(tl_mirror *mirror, const tl_event *event);
 

@@ -30,6 +30,17 @@ static double money(tl_money m) {
     return (double)tl_money_get(m) / 1e8;
 }
 
+/* What scripts see of a position that has moved. */
+static void show_position(tl_mirror *mirror, const tl_instrument *instrument) {
+    const tl_position *position = &mirror->positions[instrument->id];
+    tl_shown_position *shown = &tl_view_at(mirror->view, instrument->id)->position;
+    shown->quantity_n = (double)position->quantity;
+    shown->average_price = tl_position_average_price(position, instrument);
+    shown->realized = money(position->realized_e8);
+    shown->fees = money(position->fees_e8);
+    shown->funding = money(position->funding_e8);
+}
+
 static void apply_fill(tl_mirror *mirror, uint32_t slot, const tl_report *report) {
     tl_shown_order *order = &mirror->slots.orders[slot];
     tl_order_private *private = &mirror->slots.privates[slot];
@@ -43,12 +54,7 @@ static void apply_fill(tl_mirror *mirror, uint32_t slot, const tl_report *report
         mirror->quotes[private->quote].next_quantity -= report->quantity;
     if (tl_position_fill(position, instrument, order->side_n, report->quantity, report->price, report->fee_e8) != TL_OK)
         return; /* the position is past what 64 bits hold: the gateway refuses orders long before */
-    tl_shown_position *shown = &tl_view_at(mirror->view, order->instrument_n)->position;
-    shown->quantity_n = (double)position->quantity;
-    shown->average_price = tl_position_average_price(position, instrument);
-    shown->realized = money(position->realized_e8);
-    shown->fees = money(position->fees_e8);
-    shown->funding = money(position->funding_e8);
+    show_position(mirror, instrument);
 }
 
 /* Sends what waited for the answer that has just come; with nothing waiting, a refused request is forgotten. */
@@ -127,6 +133,26 @@ uint32_t tl_mirror_report(tl_mirror *mirror, const tl_report *report, int64_t no
     }
     show(report, tl_instruments_at(mirror->instruments, order->instrument_n), order, slot, now_ns, sequence, shown);
     return slot;
+}
+
+void tl_mirror_action(tl_mirror *mirror, const tl_event *event) {
+    if (event->instrument >= tl_instruments_count(mirror->instruments)) return;
+    const tl_instrument *instrument = tl_instruments_at(mirror->instruments, event->instrument);
+    tl_view_instrument *seen = tl_view_at(mirror->view, event->instrument);
+    tl_position *position = &mirror->positions[event->instrument];
+    int64_t ratio_e8 = event->w[1], amount = event->w[2];
+    tl_status status = TL_OK;
+    if (event->w[0] == TL_ACTION_SPLIT) {
+        if (ratio_e8 <= 0) return;
+        double mark = seen->position.mark_n;
+        status = tl_position_split(position, instrument, ratio_e8, isnan(mark) ? 0 : (int64_t)(mark * 2));
+        /* What a share is worth until the market speaks again. */
+        seen->position.mark_n = mark * 1e8 / (double)ratio_e8;
+        if (seen->last_price != TL_ABSENT)
+            seen->last_price = (int64_t)((double)seen->last_price * 1e8 / (double)ratio_e8 + 0.5);
+    } else if ((event->w[0] == TL_ACTION_DIVIDEND || event->w[0] == TL_ACTION_FUNDING) && amount != TL_ABSENT)
+        status = tl_position_pay(position, instrument, event->w[0] == TL_ACTION_DIVIDEND ? -amount : amount);
+    if (status == TL_OK) show_position(mirror, instrument);
 }
 
 void tl_mirror_queue_place(tl_mirror *mirror, const tl_event *event) {

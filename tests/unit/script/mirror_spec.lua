@@ -763,6 +763,37 @@ describe("a mirror after many random steps", function()
   end)
 end)
 
+describe("a corporate action", function()
+  local function action(w, kind, ratio, amount)
+    local event = ffi.new("tl_event", { kind = C.TL_EVENT_ACTION, w = { kind, ratio * 1e8, amount * 1e8 } })
+    C.tl_mirror_action(w.mirror, event)
+    return C.tl_view_at(w.view, 0).position
+  end
+
+  it("moves the position and what it is valued at", function()
+    local w = world.new()
+    w:send(BUY, 101, 150)
+    w:settle()
+    w:trade(w.venue[1], 101)
+    w:settle()
+    C.tl_view_at(w.view, 0).position.mark_n = 1600000
+    C.tl_view_at(w.view, 0).last_price = 1600000
+    local position = action(w, C.TL_ACTION_SPLIT, 2, 0)
+    assert.same({ 202, 75, 0, 800000 }, { position.quantity_n, position.average_price, position.realized, position.mark_n })
+    assert.equal(800000, ns(C.tl_view_at(w.view, 0).last_price))
+    position = action(w, C.TL_ACTION_SPLIT, 0.25, 0) -- 50.5: the half is paid out at 320, for a cost of 300
+    assert.same({ 50, 300, 10 }, { position.quantity_n, position.average_price, position.realized })
+    position = action(w, C.TL_ACTION_DIVIDEND, 1, 0.5)
+    assert.equal(-25, position.funding)
+    position = action(w, C.TL_ACTION_FUNDING, 1, 0.1)
+    assert.equal(-20, position.funding)
+    action(w, C.TL_ACTION_LISTING, 1, 1)
+    action(w, C.TL_ACTION_SPLIT, 0, 0)
+    action(w, C.TL_ACTION_SPLIT, -1, 0)
+    assert.equal(50, position.quantity_n)
+  end)
+end)
+
 describe("tags", function()
   it("are numbered from 1 in the order of their first use, and named again", function()
     local w = world.new()
