@@ -139,7 +139,7 @@ end
 local function execution_rows(e)
   local f = format
   local rows = {
-    { "Orders, replaces, cancels", ("%s, %s, %s"):format(f.count(e.orders), f.count(e.replaces), f.count(e.cancels)) }, { "Fills", f.count(e.fills) },
+    { "Orders", f.count(e.orders) }, { "Replaces", f.count(e.replaces) }, { "Cancels", f.count(e.cancels) }, { "Fills", f.count(e.fills) },
     { "Fill ratio", f.percent(e.fill_ratio) }, { "Maker share", f.percent(e.maker_share) }, { "Order to trade", f.ratio(e.order_to_trade) },
     { "Queue time, mean", f.duration(e.queue_time_ns) }, { "Queue time, median", f.duration(e.queue_time_p50_ns) },
     { "Slippage against arrival", f.bps(e.slippage_bps) },
@@ -377,8 +377,10 @@ function M.text(results, options)
   add(keys(results), "\n", card("", "Equity", chart "equity"), card("", "Drawdown", chart "drawdown"), "\n", price_card(data), '<div id="panes"></div>\n')
   add('<div class="grid">', card("w4", "Account", facts(account_rows(s))), card("w4", "Risk", facts(risk_rows(s))),
     card("w4", "Trades", facts(trade_rows(s))), "\n")
-  add(card("w8", "Monthly returns", months(results), "compounded from sessions"),
-    card("w4", "Distribution", data.histogram and chart "histogram" or '<p class="note">Too few ' .. what .. ".</p>", what), "\n")
+  -- one day has no months to compare
+  local several = #results.days > 1
+  if several then add(card("w8", "Monthly returns", months(results), "compounded from sessions")) end
+  add(card(several and "w4" or "w12", "Distribution", data.histogram and chart "histogram" or '<p class="note">Too few ' .. what .. ".</p>", what), "\n")
   add(card("w4", "Execution", facts(execution_rows(results.execution))), card("w8", "Run", facts(summary.settings(results), "words")), "\n")
   if #getmetatable(results.handlers).keys > 0 then add(card("w6", "Handlers", handler_table(results))) end
   local data_rows = { { "Messages read", format.count(results.data.messages) }, { "Events delivered", format.count(results.events) },

@@ -220,7 +220,7 @@
       tables.push([t].concat(spread));
       series.push(line("Price", color("text"), { width: 1, value: shown }));
       if (one.price.h) {
-        series.push(line("High", "transparent", { value: shown, width: 0 }), line("Low", "transparent", { value: shown, width: 0 }));
+        series.push(line("High", "transparent", { width: 0, class: "quiet" }), line("Low", "transparent", { width: 0, class: "quiet" }));
         bands.push({ series: [2, 3], fill: color("band") });
       }
     } else {
