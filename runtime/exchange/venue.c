@@ -322,14 +322,46 @@ void tl_venue_tell(tl_venue *v, uint32_t instrument, const tl_book_top *top) {
     if ((want & TL_WANT_LEVELS) && v->touched_count > 0) tl_venue_event(v, TL_EVENT_BOOK, instrument);
 }
 
+/* The best level of a side with what is left of it without own orders. */
+static void best_of_others(const tl_venue *v, uint32_t instrument, int side, int64_t *price, int64_t *size) {
+    for (uint32_t i = 0;; i++) {
+        uint32_t index = tl_books_level_at(v->books, instrument, side, i);
+        if (index == TL_BOOK_NIL) break;
+        const tl_book_level *level = tl_books_level(v->books, index);
+        int64_t left = level->quantity;
+        for (uint32_t handle = v->of[instrument].own.first; handle != 0;) {
+            const tl_own_order *order = tl_own_orders_at(v->own, handle);
+            if (order->side == side && order->rest_price == level->price) left -= order->rest_quantity;
+            handle = order->next;
+        }
+        if (left > 0) {
+            *price = level->price;
+            *size = left;
+            return;
+        }
+    }
+    *price = TL_ABSENT;
+    *size = 0;
+}
+
+/* The quote is the others': a strategy that quotes around the middle must not follow itself. */
+static void top_of_others(const tl_venue *v, uint32_t instrument, tl_book_top *top) {
+    if (TL_LIKELY(!v->of[instrument].busy)) {
+        tl_books_top(v->books, instrument, top);
+        return;
+    }
+    best_of_others(v, instrument, TL_SIDE_BUY, &top->bid_price, &top->bid_size);
+    best_of_others(v, instrument, TL_SIDE_SELL, &top->ask_price, &top->ask_size);
+}
+
 void tl_venue_flush(tl_venue *v, uint32_t instrument) {
     const tl_venue_instrument *of = &v->of[instrument];
     tl_book_top top;
-    tl_books_top(v->books, instrument, &top);
+    top_of_others(v, instrument, &top);
     if (TL_UNLIKELY(of->busy && tl_engine_waiting_stops(v->engine, instrument) > 0 && !same_top(&top, &of->top))) {
         tl_engine_saw_quote(v->engine, instrument);
         tl_venue_absorb(v, instrument);
-        tl_books_top(v->books, instrument, &top);
+        top_of_others(v, instrument, &top);
     }
     tl_venue_tell(v, instrument, &top);
 }
@@ -377,7 +409,7 @@ void tl_venue_tell_all(tl_venue *v, uint32_t instrument) {
             tell_level(v, instrument, &touch);
             levels = true;
         }
-    tl_books_top(v->books, instrument, &of->top);
+    top_of_others(v, instrument, &of->top);
     if ((of->want & TL_WANT_QUOTES) && !same_top(&of->top, &nothing)) tell_quote(v, instrument);
     if (levels) tl_venue_event(v, TL_EVENT_BOOK, instrument);
 }

@@ -7,7 +7,7 @@
 
 #include "queue/delay_line.h"
 
-enum { COMPUTE_KEPT = 256, MAX_BATCH = 128, MAX_CLOSING = 4096 };
+enum { COMPUTE_KEPT = 256, MAX_BATCH = 128, MAX_CLOSING = 4096, MAX_AT_ONCE = 1000000 };
 
 #define NEVER INT64_MAX
 
@@ -57,7 +57,9 @@ struct tl_backtest {
     const tl_instruments *instruments;
     warm_series *warm;
     uint32_t warm_count;
-    bool history_phase; /* bars of warm-up are being sent */
+    int64_t command_ns;        /* time of the last command */
+    uint32_t commands_at_once; /* commands before it at just that time */
+    bool history_phase;        /* bars of warm-up are being sent */
     bool no_memory;
     stage stage;
     tl_backtest_counts counts;
@@ -282,6 +284,8 @@ static void gateway_command(tl_backtest *b) {
     int64_t now_ns = tl_delay_line_next_ns(&b->sent);
     const tl_command *command = tl_delay_line_at(&b->sent, b->sent.head++);
     b->counts.commands++;
+    b->commands_at_once = now_ns == b->command_ns ? b->commands_at_once + 1 : 0;
+    b->command_ns = now_ns;
     if (b->decisions != NULL) write_decision(b, command, now_ns);
     tl_recorder_command(b->with.recorder, command, now_ns);
     tl_gateway_command(b->with.gateway, command, now_ns);
@@ -551,7 +555,7 @@ static uint32_t poll_records(void *context, tl_input_log *log, uint32_t max_reco
     tl_backtest *b = context;
     (void)log;
     collect(b);
-    if (b->quantum <= 0 || b->no_memory || b->stage == STAGE_ENDED) return 0;
+    if (b->quantum <= 0 || b->no_memory || b->stage == STAGE_ENDED || b->commands_at_once >= MAX_AT_ONCE) return 0;
     return serve_next(b, max_records > MAX_BATCH ? MAX_BATCH : max_records);
 }
 
@@ -561,6 +565,12 @@ tl_status tl_backtest_run(tl_backtest *b, uint64_t records) {
     collect(b);
     if (status != TL_OK) return status;
     if (b->no_memory) return tl_error_set(TL_ERR_NO_MEMORY, "no memory for the records that are under way");
+    if (b->commands_at_once >= MAX_AT_ONCE)
+        return tl_error_set(
+            TL_ERR_LIMIT,
+            "the strategy sent %u commands at one instant (%lld ns): it answers its own orders without time passing; "
+            "give it latencies, or let it wait for the market",
+            b->commands_at_once, (long long)b->command_ns);
     if (b->stage != STAGE_ENDED) return TL_OK;
     tl_recorder_finish(b->with.recorder, b->counts.now_ns);
     if (b->decisions != NULL && (fflush(b->decisions) != 0 || ferror(b->decisions)))
