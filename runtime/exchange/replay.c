@@ -13,7 +13,7 @@ enum {
     HEAD_MESSAGES = 1000000, /* searched for symbols when no directory stands at the head */
     NOT_LOOKED_UP = 0,
     NOT_WANTED = 1,
-    WANTED = 2
+    WANTED = 2 /* and above: the instrument is what is left of 2 */
 };
 
 /* Above are the days' tags and the mark of own orders. */
@@ -47,7 +47,7 @@ struct tl_replay {
     bool ended;
     bool aggressor_unknown; /* hidden trades always say B (files from 2014-07-14 on) */
     int phase;              /* tl_trading_state of the market by the last system event */
-    uint8_t wanted[LOCATES];
+    uint32_t wanted[LOCATES];
     uint16_t relevant[BATCH]; /* places in batch */
     uint32_t instrument_of[BATCH];
     tl_itch_message batch[BATCH];
@@ -497,29 +497,33 @@ static void play(tl_replay *r, const tl_itch_message *m, uint32_t instrument) {
 
 /* ---- reading ---- */
 
-static uint8_t look_up(tl_replay *r, const tl_itch_message *m, uint32_t *instrument) {
-    *instrument = tl_itch_instrument(r->directory, m);
-    if (*instrument == (uint32_t)TL_NO_INSTRUMENT) return NOT_LOOKED_UP;
+static uint32_t look_up(tl_replay *r, const tl_itch_message *m) {
+    uint32_t instrument = tl_itch_instrument(r->directory, m);
+    if (instrument == (uint32_t)TL_NO_INSTRUMENT) return NOT_LOOKED_UP;
     tl_venue *v = r->venue;
     tl_venue_ensure(v);
-    tl_venue_instrument *of = &v->of[*instrument];
+    tl_venue_instrument *of = &v->of[instrument];
     of->model = TL_FILL_ORDERS;
-    return r->wanted[m->locate] = of->want != 0 || of->followed ? WANTED : NOT_WANTED;
+    return r->wanted[m->locate] = of->want != 0 || of->followed ? WANTED + instrument : NOT_WANTED;
 }
 
 /* Which messages of the batch from `from` on are to be played. */
 static void select_relevant(tl_replay *r, uint32_t from) {
-    r->relevant_count = r->at = 0;
+    uint32_t count = 0;
     for (uint32_t i = from; i < r->count; i++) {
         const tl_itch_message *m = &r->batch[i];
-        uint8_t how = treatment[m->type], wanted = r->wanted[m->locate];
-        r->broken_trades += m->type == TL_ITCH_BROKEN_TRADE;
-        if (TL_UNLIKELY(wanted == NOT_LOOKED_UP && how != OF_ALL)) wanted = look_up(r, m, &r->instrument_of[i]);
-        if (how == OF_ALL || (how == OF_INSTRUMENT && wanted == WANTED)) {
-            if (how == OF_INSTRUMENT) r->instrument_of[i] = tl_itch_instrument(r->directory, m);
-            r->relevant[r->relevant_count++] = (uint16_t)i;
+        uint8_t how = treatment[m->type];
+        uint32_t wanted = r->wanted[m->locate];
+        if (TL_UNLIKELY(wanted == NOT_LOOKED_UP && how != OF_ALL)) wanted = look_up(r, m);
+        if (how == OF_ALL || (how == OF_INSTRUMENT && wanted >= WANTED)) {
+            r->instrument_of[i] = wanted - WANTED;
+            r->relevant[count++] = (uint16_t)i;
+        } else {
+            r->broken_trades += m->type == TL_ITCH_BROKEN_TRADE;
         }
     }
+    r->relevant_count = count;
+    r->at = 0;
 }
 
 static bool refill(tl_replay *r) {
@@ -544,8 +548,9 @@ int64_t tl_replay_next_ns(tl_replay *r) {
 }
 
 void tl_replay_step(tl_replay *r) {
-    r->last_ns = tl_replay_next_ns(r);
-    if (r->last_ns == INT64_MAX) return;
+    if (TL_UNLIKELY(r->at == r->relevant_count)) return; /* tl_replay_next_ns() was not asked, or told the end */
+    int64_t ts_ns = r->midnight_ns + r->batch[r->relevant[r->at]].ts_ns;
+    if (ts_ns > r->last_ns) r->last_ns = ts_ns;
     if (r->at + AHEAD < r->relevant_count)
         tl_books_prefetch(r->venue->books, r->batch[r->relevant[r->at + AHEAD]].reference | r->tag);
     if (r->at + AHEAD / 2 < r->relevant_count)

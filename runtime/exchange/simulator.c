@@ -15,6 +15,9 @@
 
 enum { MAX_REPLAYS = 63, PROBLEM_BYTES = 512 };
 
+/* What comes next. */
+typedef enum due { DUE_UNKNOWN = 0, DUE_NOTHING, DUE_PICTURE, DUE_RECORD, DUE_ENGINE_EXPIRY, DUE_MODEL_EXPIRY } due;
+
 /* One of three. */
 typedef struct input {
     tl_replay *replay;
@@ -34,6 +37,9 @@ struct tl_simulator {
     uint32_t playing; /* inputs of data that have not ended */
     int64_t from_ns;
     int64_t to_ns;
+    due due;              /* as found last; unknown after anything happened */
+    tl_tape_entry record; /* of DUE_RECORD */
+    int64_t due_ns;
     bool primed; /* what lies before `from` was played */
     bool untold; /* the picture at `from` is due */
     char problem[PROBLEM_BYTES];
@@ -175,6 +181,7 @@ void tl_simulator_want(tl_simulator *s, uint32_t instrument, uint32_t what) {
     uint32_t before = of->want;
     of->want |= what;
     if (of->want == before) return;
+    s->due = DUE_UNKNOWN;
     if (before == 0 && !of->followed) follow(s, instrument);
     if (s->primed) tell_all(s, instrument);
 }
@@ -238,36 +245,33 @@ static tl_tape_entry next_record(const tl_simulator *s) {
     return first;
 }
 
-typedef enum due { DUE_NOTHING = 0, DUE_PICTURE, DUE_RECORD, DUE_ENGINE_EXPIRY, DUE_MODEL_EXPIRY } due;
-
 /* What comes next. At equal times: expiries in the matching engine, records, expiries in fill models, bars' opens. */
-static due next_due(const tl_simulator *s, tl_tape_entry *record, int64_t *at_ns) {
-    *record = next_record(s);
-    *at_ns = record->ts_ns;
+static void find_due(tl_simulator *s) {
+    s->record = next_record(s);
+    s->due_ns = s->record.ts_ns;
+    s->due = s->record.ts_ns != INT64_MAX ? DUE_RECORD : DUE_NOTHING;
     if (TL_UNLIKELY(s->untold)) {
-        *at_ns = s->from_ns;
-        return DUE_PICTURE;
+        s->due_ns = s->from_ns;
+        s->due = DUE_PICTURE;
+        return;
     }
-    due what = record->ts_ns != INT64_MAX ? DUE_RECORD : DUE_NOTHING;
-    if (TL_LIKELY(tl_own_orders_open(s->venue.own) == 0)) return what;
+    if (TL_LIKELY(tl_own_orders_open(s->venue.own) == 0)) return;
     int64_t model_ns = tl_fill_models_next_expiry_ns(&s->models), engine_ns = tl_engine_next_expiry_ns(s->venue.engine);
-    if (model_ns < s->to_ns && (model_ns < *at_ns || (model_ns == *at_ns && record->rank == TL_TAPE_OPEN))) {
-        *at_ns = model_ns;
-        what = DUE_MODEL_EXPIRY;
+    if (model_ns < s->to_ns && (model_ns < s->due_ns || (model_ns == s->due_ns && s->record.rank == TL_TAPE_OPEN))) {
+        s->due_ns = model_ns;
+        s->due = DUE_MODEL_EXPIRY;
     }
-    if (engine_ns < s->to_ns && engine_ns <= *at_ns) {
-        *at_ns = engine_ns;
-        what = DUE_ENGINE_EXPIRY;
+    if (engine_ns < s->to_ns && engine_ns <= s->due_ns) {
+        s->due_ns = engine_ns;
+        s->due = DUE_ENGINE_EXPIRY;
     }
-    return what;
 }
 
 int64_t tl_simulator_next_ns(tl_simulator *s, bool *after_orders) {
     if (TL_UNLIKELY(!s->primed)) prime(s);
-    tl_tape_entry record;
-    int64_t at_ns;
-    *after_orders = next_due(s, &record, &at_ns) == DUE_RECORD && record.rank == TL_TAPE_OPEN;
-    return at_ns;
+    if (s->due == DUE_UNKNOWN) find_due(s);
+    *after_orders = s->due == DUE_RECORD && s->record.rank == TL_TAPE_OPEN;
+    return s->due_ns;
 }
 
 static void tell_picture(tl_simulator *s) {
@@ -280,23 +284,24 @@ static void tell_picture(tl_simulator *s) {
 
 void tl_simulator_step(tl_simulator *s) {
     if (TL_UNLIKELY(!s->primed)) prime(s);
-    tl_tape_entry record;
-    int64_t at_ns;
-    switch (next_due(s, &record, &at_ns)) {
+    if (s->due == DUE_UNKNOWN) find_due(s);
+    due what = s->due;
+    s->due = DUE_UNKNOWN;
+    switch (what) {
     case DUE_RECORD:
-        play(s, record);
+        play(s, s->record);
         break;
     case DUE_PICTURE:
         tell_picture(s);
         break;
     case DUE_ENGINE_EXPIRY:
-        tl_venue_time(&s->venue, at_ns);
+        tl_venue_time(&s->venue, s->due_ns);
         break;
     case DUE_MODEL_EXPIRY:
-        tl_venue_time(&s->venue, at_ns);
-        tl_fill_models_expire(&s->models, at_ns);
+        tl_venue_time(&s->venue, s->due_ns);
+        tl_fill_models_expire(&s->models, s->due_ns);
         break;
-    case DUE_NOTHING:
+    default:
         break;
     }
 }
@@ -373,6 +378,7 @@ static void submit_replace(tl_simulator *s, const tl_command *c, uint32_t handle
 void tl_simulator_submit(tl_simulator *s, const tl_command *command, int64_t at_ns) {
     if (TL_UNLIKELY(!s->primed)) prime(s);
     tl_venue *v = &s->venue;
+    s->due = DUE_UNKNOWN;
     tl_venue_time(v, at_ns);
     tl_venue_ensure(v);
     tl_command c = *command;
