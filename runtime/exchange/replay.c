@@ -7,8 +7,9 @@
 #include "exchange/simulator.h"
 
 enum {
-    BATCH = 512,
+    BATCH = 256,
     LOCATES = 65536,
+    CACHED_ORDERS = 1 << 14, /* live orders that fit a second-level cache: hints cost more than they bring */
     AHEAD = 16,              /* messages between a prefetch and its use */
     HEAD_MESSAGES = 1000000, /* searched for symbols when no directory stands at the head */
     NOT_LOOKED_UP = 0,
@@ -45,6 +46,7 @@ struct tl_replay {
     uint32_t at; /* in relevant */
     uint32_t number;
     bool ended;
+    bool prefetches;        /* the books do not fit a cache */
     bool aggressor_unknown; /* hidden trades always say B (files from 2014-07-14 on) */
     int phase;              /* tl_trading_state of the market by the last system event */
     uint32_t wanted[LOCATES];
@@ -536,8 +538,7 @@ static bool refill(tl_replay *r) {
         r->messages += r->count;
         select_relevant(r, 0);
     } while (r->relevant_count == 0);
-    for (uint32_t i = 0; i < AHEAD && i < r->relevant_count; i++)
-        tl_books_prefetch(r->venue->books, r->batch[r->relevant[i]].reference | r->tag);
+    r->prefetches = tl_books_live_orders(r->venue->books) > CACHED_ORDERS;
     return true;
 }
 
@@ -547,17 +548,22 @@ int64_t tl_replay_next_ns(tl_replay *r) {
     return ts_ns > r->last_ns ? ts_ns : r->last_ns;
 }
 
-void tl_replay_step(tl_replay *r) {
-    if (TL_UNLIKELY(r->at == r->relevant_count)) return; /* tl_replay_next_ns() was not asked, or told the end */
+static void prefetch(const tl_replay *r) {
+    const tl_books *books = r->venue->books;
+    if (r->at + AHEAD < r->relevant_count) tl_books_prefetch(books, r->batch[r->relevant[r->at + AHEAD]].reference | r->tag);
+    if (r->at + AHEAD / 2 < r->relevant_count)
+        tl_books_prefetch_order(books, r->batch[r->relevant[r->at + AHEAD / 2]].reference | r->tag);
+}
+
+int64_t tl_replay_step(tl_replay *r) {
+    if (TL_UNLIKELY(r->at == r->relevant_count)) return INT64_MAX; /* tl_replay_next_ns() was not asked, or told the end */
     int64_t ts_ns = r->midnight_ns + r->batch[r->relevant[r->at]].ts_ns;
     if (ts_ns > r->last_ns) r->last_ns = ts_ns;
-    if (r->at + AHEAD < r->relevant_count)
-        tl_books_prefetch(r->venue->books, r->batch[r->relevant[r->at + AHEAD]].reference | r->tag);
-    if (r->at + AHEAD / 2 < r->relevant_count)
-        tl_books_prefetch_order(r->venue->books, r->batch[r->relevant[r->at + AHEAD / 2]].reference | r->tag);
+    if (r->prefetches) prefetch(r);
     uint32_t place = r->relevant[r->at++];
     r->played_ordinal = r->batch[place].ordinal;
     play(r, &r->batch[place], r->instrument_of[place]);
+    return tl_replay_next_ns(r);
 }
 
 /* Plays for one instrument only what `batch` holds of the past; returns the place of the first message that is not of the past. */

@@ -19,8 +19,8 @@ void tl_replay_close(tl_replay *replay);
 /* Exchange time of the next message that matters, never before an earlier one; INT64_MAX at the end. */
 int64_t tl_replay_next_ns(tl_replay *replay);
 
-/* Plays that message; tl_replay_next_ns() must have told its time. */
-void tl_replay_step(tl_replay *replay);
+/* Plays that message, whose time tl_replay_next_ns() must have told; returns the time of the next. */
+int64_t tl_replay_step(tl_replay *replay);
 
 /* An instrument becomes wanted: from now on it is played. In mid-file it gets the book that it would have by now; for that the file is read
  * again up to here. */

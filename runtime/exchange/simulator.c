@@ -188,19 +188,29 @@ void tl_simulator_want(tl_simulator *s, uint32_t instrument, uint32_t what) {
 
 /* ---- time ---- */
 
+/* Plays the next record of an input. */
 static void play(tl_simulator *s, tl_tape_entry entry) {
     tl_venue *v = &s->venue;
-    if (TL_UNLIKELY(tl_own_orders_open(v->own) > 0))
+    bool own = tl_own_orders_open(v->own) > 0;
+    if (TL_UNLIKELY(own))
         tl_venue_time(v, entry.ts_ns);
     else if (entry.ts_ns > v->now_ns)
         v->now_ns = entry.ts_ns;
     const input *one = &s->inputs[entry.input];
-    if (TL_LIKELY(one->replay != NULL))
-        tl_replay_step(one->replay);
-    else if (one->feed != NULL)
+    if (TL_LIKELY(one->replay != NULL)) {
+        int64_t next_ns = tl_replay_step(one->replay);
+        if (TL_LIKELY(s->input_count == 1 && next_ns < s->to_ns)) { /* the plain case: nothing to be merged */
+            s->tape.heap[0].ts_ns = next_ns;
+            s->record = s->tape.heap[0];
+            s->due_ns = next_ns;
+            s->due = own || tl_own_orders_open(v->own) > 0 || s->untold ? DUE_UNKNOWN : DUE_RECORD;
+            return;
+        }
+    } else if (one->feed != NULL) {
         tl_csv_feed_step(one->feed);
-    else
+    } else {
         tl_sessions_step(one->sessions);
+    }
     set_next(s, entry.input);
 }
 
@@ -234,6 +244,7 @@ static void prime(tl_simulator *s) {
     for (tl_tape_entry first; (first = tl_tape_first(&s->tape)).ts_ns < s->from_ns;)
         play(s, first);
     s->venue.quiet = false;
+    s->due = DUE_UNKNOWN;
 }
 
 /* The first of all records. When the data has ended, sessions do not go on but for the close of a day that is under way. */

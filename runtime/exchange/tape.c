@@ -56,16 +56,13 @@ tl_status tl_tape_add(tl_tape *tape, uint32_t *input) {
 }
 
 void tl_tape_set(tl_tape *tape, uint32_t input, int64_t ts_ns, tl_tape_rank rank) {
+    if (TL_LIKELY(tape->count == 1)) {
+        tape->heap[0].ts_ns = ts_ns;
+        tape->heap[0].rank = rank;
+        return;
+    }
     uint32_t at = tape->place[input];
     tape->heap[at].ts_ns = ts_ns;
     tape->heap[at].rank = rank;
-    if (tape->count > 1) settle(tape, at);
-}
-
-int64_t tl_tape_at(const tl_tape *tape, uint32_t input) {
-    return tape->heap[tape->place[input]].ts_ns;
-}
-
-tl_tape_entry tl_tape_first(const tl_tape *tape) {
-    return tape->count > 0 ? tape->heap[0] : (tl_tape_entry){.ts_ns = INT64_MAX};
+    settle(tape, at);
 }

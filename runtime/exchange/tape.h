@@ -33,10 +33,16 @@ tl_status tl_tape_add(tl_tape *tape, uint32_t *input);
 /* The time of an input's next record; INT64_MAX at its end. */
 void tl_tape_set(tl_tape *tape, uint32_t input, int64_t ts_ns, tl_tape_rank rank);
 
+#ifndef TL_CDEF
 /* The time at which an input stands. */
-int64_t tl_tape_at(const tl_tape *tape, uint32_t input);
+static inline int64_t tl_tape_at(const tl_tape *tape, uint32_t input) {
+    return tape->heap[tape->place[input]].ts_ns;
+}
 
 /* The first of all; ts_ns is INT64_MAX when every input has ended or there is none. */
-tl_tape_entry tl_tape_first(const tl_tape *tape);
+static inline tl_tape_entry tl_tape_first(const tl_tape *tape) {
+    return tape->count > 0 ? tape->heap[0] : (tl_tape_entry){.ts_ns = INT64_MAX};
+}
+#endif
 
 #endif

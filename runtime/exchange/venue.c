@@ -70,15 +70,24 @@ tl_event *tl_venue_event(tl_venue *v, int kind, uint32_t instrument) {
     return event;
 }
 
+/* A one-slot event with its payload, as tl_venue_event(): the hot ones, written once. */
+static inline void tell(tl_venue *v, int kind, uint32_t instrument, int64_t w0, int64_t w1, int64_t w2, int64_t w3) {
+    if (TL_UNLIKELY(v->slots >= MAX_SLOTS)) {
+        v->dropped++;
+        return;
+    }
+    v->events[v->slots++] = (tl_event){.ts_ns = v->now_ns,
+                                       .instrument = instrument,
+                                       .kind = (uint8_t)kind,
+                                       .source = TL_SOURCE_MARKET,
+                                       .w = {w0, w1, w2, w3}};
+}
+
 void tl_venue_trade(tl_venue *v, uint32_t instrument, int64_t price, int64_t quantity, uint64_t id, int aggressor,
                     int kind) {
     v->of[instrument].last_price = price;
     if (v->quiet || !(v->of[instrument].want & TL_WANT_TRADES)) return;
-    tl_event *event = tl_venue_event(v, TL_EVENT_TRADE, instrument);
-    event->w[0] = price;
-    event->w[1] = quantity;
-    event->w[2] = (int64_t)id;
-    event->w[3] = aggressor | kind << 8;
+    tell(v, TL_EVENT_TRADE, instrument, price, quantity, (int64_t)id, aggressor | kind << 8);
 }
 
 static tl_report *next_report(tl_venue *v) {
@@ -287,21 +296,13 @@ int64_t tl_venue_hit(tl_venue *v, tl_hit_kind hit, uint32_t instrument, int aggr
 
 /* ---- what a strategy sees ---- */
 
-static void tell_level(tl_venue *v, uint32_t instrument, const tl_venue_touch *touch) {
-    tl_event *event = tl_venue_event(v, TL_EVENT_LEVEL, instrument);
-    event->w[0] = touch->price;
-    event->w[1] = touch->quantity;
-    event->w[2] = touch->count;
-    event->w[3] = touch->side;
+static inline void tell_level(tl_venue *v, uint32_t instrument, const tl_venue_touch *touch) {
+    tell(v, TL_EVENT_LEVEL, instrument, touch->price, touch->quantity, touch->count, touch->side);
 }
 
-static void tell_quote(tl_venue *v, uint32_t instrument) {
+static inline void tell_quote(tl_venue *v, uint32_t instrument) {
     const tl_book_top *top = &v->of[instrument].top;
-    tl_event *event = tl_venue_event(v, TL_EVENT_QUOTE, instrument);
-    event->w[0] = top->bid_price;
-    event->w[1] = top->ask_price;
-    event->w[2] = top->bid_size;
-    event->w[3] = top->ask_size;
+    tell(v, TL_EVENT_QUOTE, instrument, top->bid_price, top->ask_price, top->bid_size, top->ask_size);
 }
 
 static inline bool same_top(const tl_book_top *a, const tl_book_top *b) {
@@ -319,7 +320,15 @@ void tl_venue_tell(tl_venue *v, uint32_t instrument, const tl_book_top *top) {
         of->top = *top;
         if (want & TL_WANT_QUOTES) tell_quote(v, instrument);
     }
-    if ((want & TL_WANT_LEVELS) && v->touched_count > 0) tl_venue_event(v, TL_EVENT_BOOK, instrument);
+    if ((want & TL_WANT_LEVELS) && v->touched_count > 0) tell(v, TL_EVENT_BOOK, instrument, 0, 0, 0, 0);
+}
+
+/* The one level that the message changed stands behind the best of its side. */
+static inline bool is_behind_best(const tl_venue *v, const tl_venue_instrument *of) {
+    if (v->touched_count != 1) return false;
+    const tl_venue_touch *touch = v->touched;
+    return touch->side == TL_SIDE_BUY ? touch->price < of->top.bid_price
+                                      : touch->price > of->top.ask_price && of->top.ask_price != TL_ABSENT;
 }
 
 /* The best level of a side with what is left of it without own orders. */
@@ -356,6 +365,13 @@ static void top_of_others(const tl_venue *v, uint32_t instrument, tl_book_top *t
 
 void tl_venue_flush(tl_venue *v, uint32_t instrument) {
     const tl_venue_instrument *of = &v->of[instrument];
+    if (is_behind_best(v, of)) {
+        if (of->want & TL_WANT_LEVELS) {
+            tell_level(v, instrument, v->touched);
+            tell(v, TL_EVENT_BOOK, instrument, 0, 0, 0, 0);
+        }
+        return;
+    }
     tl_book_top top;
     top_of_others(v, instrument, &top);
     if (TL_UNLIKELY(of->busy && tl_engine_waiting_stops(v->engine, instrument) > 0 && !same_top(&top, &of->top))) {
@@ -370,10 +386,7 @@ void tl_venue_tell_queue(tl_venue *v, tl_own_order *order, int64_t ahead, int64_
     if (ahead == order->told_ahead && total == order->told_total) return;
     order->told_ahead = ahead;
     order->told_total = total;
-    tl_event *event = tl_venue_event(v, TL_EVENT_QUEUE, order->instrument);
-    event->w[0] = (int64_t)order->id;
-    event->w[1] = ahead;
-    event->w[2] = total;
+    tell(v, TL_EVENT_QUEUE, order->instrument, (int64_t)order->id, ahead, total, 0);
 }
 
 static bool was_touched(const tl_venue *v, const tl_own_order *order) {
