@@ -356,7 +356,8 @@ function Run:description()
     params = param_list(self.host), latency = latency, fees = self.fees or {}, settings = settings, events = tonumber(self.counts.events),
     wall_seconds = self.wall_seconds, messages = tonumber(counts.messages), problems = tonumber(counts.problems),
     problem_list = problem_list(self.simulator), handlers = handler_list(self.host), errors = tonumber(C.tl_host_errors(self.host)),
-    first_error = ffi.string(C.tl_host_first_error(self.host)), failure = self.failure,
+    first_error = ffi.string(C.tl_host_first_error(self.host)), failure = self.failure, kept = C.tl_host_kept(self.host),
+    tag_name = function(tag) return ffi.string(C.tl_mirror_tag_name(C.tl_host_mirror(self.host), tag)) end,
   }
 end
 

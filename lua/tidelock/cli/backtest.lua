@@ -25,7 +25,7 @@ function M.parser(parser)
   parser:flag("--no-jit", "interpret the strategy (the result is the same)")
   parser:flag("--poison", "make use of an event after its handler show")
   parser:option("--report", "write a report: one HTML file"):argname "FILE"
-  parser:option("--trades", "write the fills as CSV"):argname "FILE"
+  parser:option("--trades", "write the round trips as CSV"):argname "FILE"
   parser:option("--equity", "write every mark of the account as CSV"):argname "FILE"
   parser:option("--decisions", "write every order action with its time as CSV"):argname "FILE"
   parser:flag("--json", "print one JSON object instead of the table")

@@ -42,7 +42,7 @@ end
 local function keys(results)
   local s, e, f = results.statistics, results.execution, format
   return '<div class="keys">' .. table.concat {
-    key("Net P&L", f.money(s.net_pnl), "fees " .. f.money(s.fees), signed(s.net_pnl)),
+    key("Net P&L", math.abs(s.net_pnl) < 1e6 and f.money(s.net_pnl) or f.number(s.net_pnl, 0), "fees " .. f.money(s.fees), signed(s.net_pnl)),
     key("Return", f.percent(s["return"]), "held: " .. f.percent(s.buy_and_hold_return), signed(s["return"])),
     key("Sharpe", f.ratio(s.sharpe), "Sortino " .. f.ratio(s.sortino)),
     key("Max drawdown", f.percent(s.max_drawdown), "longest " .. f.duration(s.max_drawdown_duration_ns)),
@@ -70,7 +70,7 @@ local function heat(value, largest)
   if not value then return "<td></td>" end
   local strength = largest > 0 and 0.08 + 0.42 * math.min(math.abs(value) / largest, 1) or 0
   local paint = value == 0 and "" or (' style="background:rgba(var(--%s),%.2f)"'):format(value > 0 and "gain" or "loss", strength)
-  return ("<td%s>%s</td>"):format(paint, escape((format.percent(value):gsub(" %%$", ""))))
+  return ("<td%s>%s</td>"):format(paint, format.number(value * 100, 2))
 end
 
 local function months(results)
@@ -84,7 +84,7 @@ local function months(results)
   for _, row in ipairs(results.months) do
     out[#out + 1] = ("<tr><td>%d</td>"):format(row.year)
     for month = 1, 12 do out[#out + 1] = heat(row[month], largest) end
-    out[#out + 1] = ('<td class="%s"><b>%s</b></td></tr>'):format(signed(row.total), escape((format.percent(row.total):gsub(" %%$", ""))))
+    out[#out + 1] = ('<td class="%s"><b>%s</b></td></tr>'):format(signed(row.total), format.number(row.total * 100, 2))
   end
   out[#out + 1] = "</table></div>"
   return table.concat(out)

@@ -98,7 +98,7 @@
   }
 
   function time_axis() {
-    var axis = { stroke: color("dim"), font: "11px system-ui, sans-serif", ticks: { show: false }, grid: { show: false }, size: stretches ? 28 : 40, space: 70 };
+    var axis = { stroke: color("dim"), font: "11px system-ui, sans-serif", ticks: { show: false }, grid: { show: false }, size: stretches || data.span_s > 3 * 365 * 86400 ? 28 : 40, space: 70 };
     if (!stretches) return axis;
     axis.splits = stretch_ticks;
     axis.values = function (_, splits) {
@@ -113,7 +113,12 @@
   function time_chart(id, height, series, columns, options) {
     var box = byId(id);
     if (!box || !window.uPlot) return null;
-    var last = function (u) { if (u.cursor.idx == null) u.setLegend({ idx: columns[0].length - 1 }, false); };
+    var ends = columns.map(function (column) {
+      var i = column.length - 1;
+      while (i > 0 && column[i] == null) i--;
+      return i;
+    });
+    var last = function (u) { if (u.cursor.idx == null) u.setLegend({ idxs: ends }, false); };
     options.hooks = Object.assign({ setScale: [follow], ready: [last], setCursor: [last] }, options.hooks);
     var chart = new uPlot(Object.assign({
       width: box.clientWidth, height: height, series: [{ label: "Time", value: function (_, v) { return when(time_at(v)); } }].concat(series),
