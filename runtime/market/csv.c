@@ -161,6 +161,17 @@ static tl_status bring_all(tl_csv *csv, const tl_csv_symbols *symbols) {
     return TL_OK;
 }
 
+/* The file's name up to its first dot: AAPL of data/AAPL.csv.gz. False when that is nothing, or standard input. */
+static bool symbol_of_path(const char *path, char *symbol) {
+    const char *name = strrchr(path, '/');
+    name = name == NULL ? path : name + 1;
+    size_t length = strcspn(name, ".");
+    if (length == 0 || length >= TL_SYMBOL_BYTES || strcmp(path, "-") == 0) return false;
+    memcpy(symbol, name, length);
+    symbol[length] = 0;
+    return true;
+}
+
 static tl_status open_rows(tl_csv *csv, const tl_calendars *calendars) {
     tl_csv_sample sample;
     tl_status status = tl_csv_read_header(&csv->reader, csv->options.kind, csv->options.name, &csv->layout);
@@ -182,8 +193,13 @@ static tl_status open_rows(tl_csv *csv, const tl_calendars *calendars) {
     } else if (named || csv->reader.ticker[0] != 0) {
         status = bring(csv, named ? csv->options.symbol : csv->reader.ticker, &sample.seen);
     } else {
-        status = tl_error_set(TL_ERR_ARGUMENT, "%s: it has no symbol column, so its symbol must be given (SYMBOL=FILE)",
-                              csv->reader.path);
+        char symbol[TL_SYMBOL_BYTES];
+        status =
+            symbol_of_path(csv->reader.full_path, symbol)
+                ? bring(csv, symbol, &sample.seen)
+                : tl_error_set(TL_ERR_ARGUMENT,
+                               "%s: it has no symbol column and no short name, so its symbol must be given (SYMBOL=FILE)",
+                               csv->reader.path);
     }
     if (csv->layout.kind == TL_CSV_DATA)
         for (uint32_t i = 0; i < csv->layout.count; i++)

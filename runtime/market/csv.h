@@ -28,7 +28,8 @@ typedef enum tl_bar_time {
 } tl_bar_time;
 
 typedef struct tl_csv_options {
-    const char *symbol;     /* for files without a symbol column; NULL or "" otherwise */
+    const char *
+        symbol; /* of the file, or of its rows that are wanted; NULL or "" = all, and without a symbol column the file's name */
     const char *name;       /* of outside data */
     const char *zone;       /* of times without one; NULL = the calendar's */
     int64_t interval_ns;    /* of bars; 0 = found from the rows (a day for date-only rows) */
