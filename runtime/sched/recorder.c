@@ -312,7 +312,8 @@ static void beat(tl_recorder *r, int64_t now_ns) {
 
 void tl_recorder_market(tl_recorder *r, const tl_event *event, const tl_event_tail *tail, int64_t now_ns) {
     r->totals.last_ns = now_ns;
-    if (TL_UNLIKELY(now_ns >= r->beat_ns)) beat(r, now_ns);
+    /* only the market's own prices make a day: a session that opens without them is none */
+    if (TL_UNLIKELY(now_ns >= r->beat_ns) && event->kind <= TL_EVENT_BAR) beat(r, now_ns);
     if (TL_UNLIKELY(event->ts_ns > r->due_ns)) settle_markouts(r, event->ts_ns);
     bool moves = false;
     switch (event->kind) {

@@ -116,6 +116,11 @@ describe("the recorder", function()
     end
     local source = b.finish()
     assert.equal(4, source.mark_count)
+    local quiet = bench_of()
+    quiet.event(C.TL_EVENT_STATUS, { C.TL_STATE_TRADING, 0 })
+    quiet.at(7200 * S)
+    quiet.event(C.TL_EVENT_STATUS, { C.TL_STATE_CLOSED, 0 })
+    assert.equal(1, quiet.finish().mark_count) -- the end alone
     local bars = bench_of { "A", "B" }
     for day = 1, 5 do
       bars.at(day * 86400 * S)
