@@ -36,7 +36,8 @@ struct tl_replay {
     char *path;
     int64_t midnight_ns;
     int64_t last_ns;
-    uint64_t tag; /* set into references so that days do not meet */
+    int64_t close_ns; /* the calendar's close, for files without system events; INT64_MAX once one was seen */
+    uint64_t tag;     /* set into references so that days do not meet */
     uint64_t messages;
     uint64_t broken_trades;
     uint64_t played_ordinal; /* of the last message that was played */
@@ -86,13 +87,15 @@ static tl_status find_instruments(tl_venue *v, const char *path) {
     return status;
 }
 
-tl_status tl_replay_open(tl_venue *v, const char *path, int64_t midnight_ns, uint32_t number, tl_replay **out) {
+tl_status tl_replay_open(tl_venue *v, const char *path, int64_t midnight_ns, int64_t close_ns, uint32_t number,
+                         tl_replay **out) {
     tl_status status = find_instruments(v, path);
     if (status != TL_OK) return status;
     tl_replay *r = calloc(1, sizeof *r);
     if (r == NULL) return tl_error_set(TL_ERR_NO_MEMORY, "no memory to replay %s", path);
     r->venue = v;
     r->midnight_ns = midnight_ns;
+    r->close_ns = close_ns;
     r->last_ns = INT64_MIN;
     r->number = number;
     r->tag = (uint64_t)(number - 1) << 56;
@@ -407,6 +410,7 @@ static void system_event(tl_replay *r, const tl_itch_message *m) {
     tl_venue *v = r->venue;
     int phase = tl_itch_state(m);
     if (phase >= 0) r->phase = phase;
+    r->close_ns = INT64_MAX;
     for (uint32_t i = 0; i < v->prepared; i++) {
         tl_venue_instrument *of = &v->of[i];
         if (of->source != r->number) continue;
@@ -543,8 +547,11 @@ static bool refill(tl_replay *r) {
 }
 
 int64_t tl_replay_next_ns(tl_replay *r) {
-    if (TL_UNLIKELY(r->at == r->relevant_count) && (r->ended || !refill(r))) return INT64_MAX;
-    int64_t ts_ns = r->midnight_ns + r->batch[r->relevant[r->at]].ts_ns;
+    int64_t ts_ns = INT64_MAX;
+    if (TL_LIKELY(r->at < r->relevant_count || (!r->ended && refill(r))))
+        ts_ns = r->midnight_ns + r->batch[r->relevant[r->at]].ts_ns;
+    if (TL_UNLIKELY(ts_ns > r->close_ns))
+        ts_ns = ts_ns != INT64_MAX || tl_own_orders_open(r->venue->own) > 0 ? r->close_ns : INT64_MAX;
     return ts_ns > r->last_ns ? ts_ns : r->last_ns;
 }
 
@@ -556,13 +563,18 @@ static void prefetch(const tl_replay *r) {
 }
 
 int64_t tl_replay_step(tl_replay *r) {
-    if (TL_UNLIKELY(r->at == r->relevant_count)) return INT64_MAX; /* tl_replay_next_ns() was not asked, or told the end */
-    int64_t ts_ns = r->midnight_ns + r->batch[r->relevant[r->at]].ts_ns;
-    if (ts_ns > r->last_ns) r->last_ns = ts_ns;
-    if (r->prefetches) prefetch(r);
-    uint32_t place = r->relevant[r->at++];
-    r->played_ordinal = r->batch[place].ordinal;
-    play(r, &r->batch[place], r->instrument_of[place]);
+    bool there = r->at < r->relevant_count;
+    int64_t ts_ns = there ? r->midnight_ns + r->batch[r->relevant[r->at]].ts_ns : INT64_MAX;
+    if (TL_UNLIKELY(ts_ns > r->close_ns)) {
+        if (r->close_ns > r->last_ns) r->last_ns = r->close_ns;
+        system_event(r, &(tl_itch_message){.type = TL_ITCH_SYSTEM_EVENT, .code = 'M'});
+    } else if (TL_LIKELY(there)) {
+        if (ts_ns > r->last_ns) r->last_ns = ts_ns;
+        if (r->prefetches) prefetch(r);
+        uint32_t place = r->relevant[r->at++];
+        r->played_ordinal = r->batch[place].ordinal;
+        play(r, &r->batch[place], r->instrument_of[place]);
+    }
     return tl_replay_next_ns(r);
 }
 

@@ -11,9 +11,10 @@
 
 typedef struct tl_replay tl_replay;
 
-/* Opens a file whose day begins at `midnight_ns`; the instruments that its head names join the venue's table. `number` (from 1, below 64) tells
+/* Opens a file whose day begins at `midnight_ns` and, if it holds no system events, closes at `close_ns` (INT64_MAX: never); the instruments that its head names join the venue's table. `number` (from 1, below 64) tells
  * the replays of a venue apart. */
-tl_status tl_replay_open(tl_venue *venue, const char *path, int64_t midnight_ns, uint32_t number, tl_replay **out);
+tl_status tl_replay_open(tl_venue *venue, const char *path, int64_t midnight_ns, int64_t close_ns, uint32_t number,
+                         tl_replay **out);
 void tl_replay_close(tl_replay *replay);
 
 /* Exchange time of the next message that matters, never before an earlier one; INT64_MAX at the end. */

@@ -102,7 +102,9 @@ tl_status tl_simulator_add_itch(tl_simulator *s, const char *path, uint32_t date
     if (s->replays == MAX_REPLAYS) return tl_error_set(TL_ERR_LIMIT, "%s: a run plays %d ITCH files", path, MAX_REPLAYS);
     tl_replay *replay;
     int64_t midnight_ns = tl_calendars_instant(s->calendars, TL_CALENDAR_XNAS, date, 0);
-    tl_status status = tl_replay_open(&s->venue, path, midnight_ns, s->replays + 1, &replay);
+    tl_session session;
+    int64_t close_ns = tl_calendars_session(s->calendars, TL_CALENDAR_XNAS, date, &session) ? session.close_ns : INT64_MAX;
+    tl_status status = tl_replay_open(&s->venue, path, midnight_ns, close_ns, s->replays + 1, &replay);
     if (status != TL_OK) return status;
     status = add_input(s, (input){.replay = replay});
     if (status != TL_OK) {

@@ -182,6 +182,18 @@ describe("a replayed day", function()
     assert.equal("fill 6 40@100100 auction; fill 4 30@100100 auction", filled(run):match("fill 6.*"))
   end)
 
+  it("ends day orders by the calendar in a file without system events", function()
+    local run = venue.run { history = two_sided():add(57601 * SECOND, 9, "buy", 90000, 10) }
+    run:play(14):send(20, { id = 1, side = "buy", quantity = 10, price = 100000 })
+    assert.equal(57600 * SECOND, (run:next()))
+    run:step()
+    assert.same({ "expired 1 end_of_day" }, run.report)
+    assert.equal("status closed", run.event[1])
+    local short = venue.run { history = two_sided() }
+    short:play(13):send(13, { id = 1, side = "buy", quantity = 10, price = 100000 }):play()
+    assert.same({ "expired 1 end_of_day" }, short.report)
+  end)
+
   it("expires what has a time, at that time, in front of history of the same time", function()
     local run = venue.run { history = two_sided():execute(40, 1, 100):execute(41, 2, 100):execute(50, 3, 100) }
     run:play(14):send(20, { id = 7, side = "buy", quantity = 100, price = 100100, tif = "gtd", expire = 40 })
