@@ -30,7 +30,7 @@ tl_gateway *tl_gateway_create(const tl_instruments *instruments, const tl_calend
     if (g->free_orders == NULL || g->free_groups == NULL || g->closed_orders == NULL || g->closed_groups == NULL ||
         g->fills == NULL || g->fill_buckets == NULL ||
         tl_id_map_init(&g->order_index, 2 * TL_GATEWAY_CLOSED_KEPT) != TL_OK ||
-        tl_id_map_init(&g->group_index, GATEWAY_GROUPS_KEPT) != TL_OK ||
+        tl_id_map_init(&g->group_index, 2 * GATEWAY_GROUPS_KEPT) != TL_OK ||
         tl_timer_heap_init(&g->timers, GATEWAY_ORDERS) != TL_OK ||
         reserve(&g->market_memory, GATEWAY_INSTRUMENTS, sizeof *g->markets, &g->markets) != TL_OK ||
         reserve(&g->order_memory, GATEWAY_ORDERS, sizeof *g->orders, &g->orders) != TL_OK ||

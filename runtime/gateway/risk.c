@@ -112,101 +112,106 @@ static int64_t limit_mantissa(double units, int exponent) {
     return scaled < 9.2e18 ? (int64_t)scaled : INT64_MAX;
 }
 
-static refusal check_size(const ledger *sums, const tl_instrument *instrument, int64_t quantity, int64_t value) {
+/* The limits below answer by a bool, and fill in `why` only when they are broken: they run for each order. */
+static bool refused(refusal *why, int reason, int64_t limit, int64_t value) {
+    *why = refuse(reason, limit, value);
+    return false;
+}
+
+static bool check_size(const ledger *sums, const tl_instrument *instrument, int64_t quantity, int64_t value, refusal *why) {
     const tl_risk_limits *limits = &sums->limits;
     if (limits->max_order_quantity > 0) {
         int64_t most = limit_mantissa(limits->max_order_quantity, instrument->quantity_exponent);
-        if (quantity > most) return refuse(TL_REASON_RISK_ORDER_QUANTITY, most, quantity);
+        if (quantity > most) return refused(why, TL_REASON_RISK_ORDER_QUANTITY, most, quantity);
     }
     if (limits->max_order_notional_e8 > 0 && value > limits->max_order_notional_e8)
-        return refuse(TL_REASON_RISK_ORDER_NOTIONAL, limits->max_order_notional_e8, value);
-    return passed;
+        return refused(why, TL_REASON_RISK_ORDER_NOTIONAL, limits->max_order_notional_e8, value);
+    return true;
 }
 
-static refusal check_collar(const ledger *sums, const gateway_market *market, int64_t price) {
-    if (sums->limits.price_collar <= 0 || price == TL_ABSENT) return passed;
+static bool check_collar(const ledger *sums, const gateway_market *market, int64_t price, refusal *why) {
+    if (sums->limits.price_collar <= 0 || price == TL_ABSENT) return true;
     tl_int128 twice_reference = market->last != TL_ABSENT ? (tl_int128)market->last * 2 : market->twice_mark;
-    if (market->last == TL_ABSENT && market->twice_mark == TL_ABSENT) return passed;
+    if (market->last == TL_ABSENT && market->twice_mark == TL_ABSENT) return true;
     tl_int128 distance = (tl_int128)price * 2 - twice_reference;
     double width = sums->limits.price_collar * fabs((double)twice_reference);
-    if (fabs((double)distance) <= width + 1e-6) return passed;
-    return refuse(TL_REASON_RISK_PRICE_COLLAR, width < 1.8e19 ? (int64_t)(width / 2) : INT64_MAX, price);
+    if (fabs((double)distance) <= width + 1e-6) return true;
+    return refused(why, TL_REASON_RISK_PRICE_COLLAR, width < 1.8e19 ? (int64_t)(width / 2) : INT64_MAX, price);
 }
 
-static refusal check_self_trade(tl_gateway *gateway, const gateway_order *order, int64_t price) {
+static bool check_self_trade(tl_gateway *gateway, const gateway_order *order, int64_t price, refusal *why) {
     const tl_command *c = &order->record.last;
-    if (c->type == TL_TYPE_STOP || c->type == TL_TYPE_TRAILING_STOP) return passed;
-    if (c->type == TL_TYPE_STOP_LIMIT && order->record.before != TL_ORDER_TRIGGERED) return passed;
+    if (c->type == TL_TYPE_STOP || c->type == TL_TYPE_TRAILING_STOP) return true;
+    if (c->type == TL_TYPE_STOP_LIMIT && order->record.before != TL_ORDER_TRIGGERED) return true;
     stake *shared = &gateway->stakes[gateway->holdings[order->holding].account_stake];
     int64_t other = gateway_best_resting(gateway, shared, c->side == TL_SIDE_BUY ? TL_SIDE_SELL : TL_SIDE_BUY);
-    if (other == TL_ABSENT) return passed;
+    if (other == TL_ABSENT) return true;
     bool meets = price == TL_ABSENT || (c->side == TL_SIDE_BUY ? price >= other : price <= other);
-    return meets ? refuse(TL_REASON_RISK_SELF_TRADE, other, price) : passed;
+    return !meets || refused(why, TL_REASON_RISK_SELF_TRADE, other, price);
 }
 
-static refusal check_duplicate(const gateway_strategy *strategy, const tl_command *c, int64_t now_ns) {
+static bool check_duplicate(const gateway_strategy *strategy, const tl_command *c, int64_t now_ns, refusal *why) {
     uint64_t oldest = strategy->recent_count > RECENT_ORDERS ? strategy->recent_count - RECENT_ORDERS : 0;
     for (uint64_t i = strategy->recent_count; i > oldest; i--) {
         const recent_order *one = &strategy->recent[(i - 1) % RECENT_ORDERS];
         if (now_ns - one->ts_ns >= DUPLICATE_WINDOW_NS) break;
         if (one->instrument == c->instrument && one->side == c->side && one->price == c->price &&
             one->quantity == c->quantity)
-            return refuse(TL_REASON_RISK_DUPLICATE, DUPLICATE_WINDOW_NS, now_ns - one->ts_ns);
+            return refused(why, TL_REASON_RISK_DUPLICATE, DUPLICATE_WINDOW_NS, now_ns - one->ts_ns);
     }
-    return passed;
+    return true;
 }
 
-static refusal check_reduce_only(const tl_gateway *gateway, const gateway_order *order, int64_t quantity) {
+static bool check_reduce_only(const tl_gateway *gateway, const gateway_order *order, int64_t open, refusal *why) {
     int64_t held = gateway->holdings[order->holding].position.quantity;
     int64_t reducible = order->record.last.side == TL_SIDE_BUY ? -held : held;
     if (reducible < 0) reducible = 0;
-    int64_t open = quantity - order->record.filled;
-    return open > reducible ? refuse(TL_REASON_REDUCE_ONLY, reducible, open) : passed;
+    return open <= reducible || refused(why, TL_REASON_REDUCE_ONLY, reducible, open);
 }
 
 /* Position and exposure, as they would be if everything open filled. What does not bring them further passes. */
-static refusal check_stake(const ledger *sums, const tl_instrument *instrument, int side, const stake *now,
-                           const stake *then) {
+static bool check_stake(const ledger *sums, const tl_instrument *instrument, int side, const stake *now, const stake *then,
+                        refusal *why) {
     const tl_risk_limits *limits = &sums->limits;
     if (limits->max_position > 0) {
         int64_t most = limit_mantissa(limits->max_position, instrument->quantity_exponent);
         tl_int128 reached =
             side == TL_SIDE_BUY ? (tl_int128)then->quantity + then->open[0] : (tl_int128)then->open[1] - then->quantity;
         if (reached > most && then->open[side == TL_SIDE_SELL] > now->open[side == TL_SIDE_SELL])
-            return refuse(TL_REASON_RISK_POSITION, most, reached > INT64_MAX ? INT64_MAX : (int64_t)reached);
+            return refused(why, TL_REASON_RISK_POSITION, most, reached > INT64_MAX ? INT64_MAX : (int64_t)reached);
     }
     if (limits->max_gross_exposure_e8 > 0 && then->worst > now->worst) {
         tl_int128 reached = sums->worst + then->worst - now->worst;
         if (reached > limits->max_gross_exposure_e8)
-            return refuse(TL_REASON_RISK_EXPOSURE, limits->max_gross_exposure_e8,
-                          reached > INT64_MAX ? INT64_MAX : (int64_t)reached);
+            return refused(why, TL_REASON_RISK_EXPOSURE, limits->max_gross_exposure_e8,
+                           reached > INT64_MAX ? INT64_MAX : (int64_t)reached);
     }
-    return passed;
+    return true;
 }
 
 static int64_t clamp(tl_int128 value) {
     return value > INT64_MAX ? INT64_MAX : value < -INT64_MAX ? -INT64_MAX : (int64_t)value;
 }
 
-static refusal check_power(const gateway_account *account, const tl_instrument *instrument, int side, const stake *now,
-                           const stake *then) {
+static bool check_power(const gateway_account *account, const tl_instrument *instrument, int side, const stake *now,
+                        const stake *then, refusal *why) {
     if (side == TL_SIDE_SELL && !account->config.allow_short && then->open[1] > now->open[1]) {
         int64_t held = then->quantity > 0 ? then->quantity : 0;
-        if (then->open[1] > held) return refuse(TL_REASON_RISK_SHORT, held, then->open[1]);
+        if (then->open[1] > held) return refused(why, TL_REASON_RISK_SHORT, held, then->open[1]);
     }
-    if (then->worst <= now->worst && then->margin <= now->margin) return passed;
+    if (then->worst <= now->worst && then->margin <= now->margin) return true;
     bool margined = instrument->margin_e8 > 0;
     tl_int128 worst = (tl_int128)then->worst - now->worst, fee = (tl_int128)then->open_fee - now->open_fee;
     tl_int128 margin = (tl_int128)then->margin - now->margin;
-    if (account_buying_power(account, margined ? 0 : worst, margin, fee) >= 0) return passed;
-    return refuse(TL_REASON_RISK_BUYING_POWER, clamp(account_buying_power(account, 0, 0, 0)),
-                  clamp((margined ? margin : worst) + fee));
+    if (account_buying_power(account, margined ? 0 : worst, margin, fee) >= 0) return true;
+    return refused(why, TL_REASON_RISK_BUYING_POWER, clamp(account_buying_power(account, 0, 0, 0)),
+                   clamp((margined ? margin : worst) + fee));
 }
 
-static refusal check_rate(const ledger *sums, int64_t now_ns) {
-    if (sums->rate_interval_ns == 0 || sums->rate_next_ns <= now_ns) return passed;
+static bool check_rate(const ledger *sums, int64_t now_ns, refusal *why) {
+    if (sums->rate_interval_ns == 0 || sums->rate_next_ns <= now_ns) return true;
     int64_t ahead = sums->rate_next_ns - now_ns;
-    return ahead > sums->rate_burst_ns ? refuse(TL_REASON_RISK_RATE, sums->rate_burst_ns, ahead) : passed;
+    return ahead <= sums->rate_burst_ns || refused(why, TL_REASON_RISK_RATE, sums->rate_burst_ns, ahead);
 }
 
 refusal risk_check_limits(tl_gateway *gateway, const gateway_order *order, int64_t quantity, int64_t price, bool is_new,
@@ -220,7 +225,7 @@ refusal risk_check_limits(tl_gateway *gateway, const gateway_order *order, int64
     const stake *now[2] = {&gateway->holdings[order->holding].stake,
                            &gateway->stakes[gateway->holdings[order->holding].account_stake]};
     bool held = order->bits & ORDER_HELD;
-    refusal result = passed;
+    refusal why = passed;
     int64_t value, fee;
     if (order->value_price == TL_ABSENT) return refuse_plainly(TL_REASON_BAD_PRICE);
     /* What is open counts: order.quote adds what is filled to the total, and would run into a limit without trading more. */
@@ -230,37 +235,31 @@ refusal risk_check_limits(tl_gateway *gateway, const gateway_order *order, int64
     if (is_new && !held && instrument->min_notional_e8 > 0 && value < instrument->min_notional_e8)
         return refuse(TL_REASON_BAD_QUANTITY, instrument->min_notional_e8, value);
     for (int i = 0; i < 2; i++) {
-        if ((result = check_size(sums[i], instrument, open, value)).reason != TL_REASON_NONE) return result;
-        if ((result = check_collar(sums[i], market, price)).reason != TL_REASON_NONE) return result;
+        if (!check_size(sums[i], instrument, open, value, &why)) return why;
+        if (!check_collar(sums[i], market, price, &why)) return why;
         uint32_t most = sums[i]->limits.max_open_orders;
         if (is_new && most > 0 && sums[i]->open_orders >= most)
             return refuse(TL_REASON_RISK_OPEN_ORDERS, most, (int64_t)sums[i]->open_orders + 1);
-        if (is_new && !held && sums[i]->limits.deny_duplicates &&
-            (result = check_duplicate(strategy, c, now_ns)).reason != TL_REASON_NONE)
-            return result;
-        if (!held && sums[i]->limits.prevent_self_trade &&
-            (result = check_self_trade(gateway, order, price)).reason != TL_REASON_NONE)
-            return result;
+        if (is_new && !held && sums[i]->limits.deny_duplicates && !check_duplicate(strategy, c, now_ns, &why)) return why;
+        if (!held && sums[i]->limits.prevent_self_trade && !check_self_trade(gateway, order, price, &why)) return why;
     }
-    if (!held && (c->flags & TL_FLAG_REDUCE_ONLY) &&
-        (result = check_reduce_only(gateway, order, quantity)).reason != TL_REASON_NONE)
-        return result;
+    if (!held && (c->flags & TL_FLAG_REDUCE_ONLY) && !check_reduce_only(gateway, order, open, &why)) return why;
 
-    plan->counted = held ? 0 : gateway_countable(gateway, order, quantity - order->record.filled);
+    plan->counted = held ? 0 : gateway_countable(gateway, order, open);
     plan->value = value;
     plan->fee = fee;
     if (plan->counted == 0)
         plan->value = plan->fee = 0;
-    else if (plan->counted != quantity && !gateway_open_value(gateway, order, plan->counted, &plan->value, &plan->fee))
+    else if (plan->counted != open && !gateway_open_value(gateway, order, plan->counted, &plan->value, &plan->fee))
         return refuse_plainly(TL_REASON_OVERFLOW);
     if (!gateway_open_stakes(gateway, order, plan->counted, plan->value, plan->fee, plan->stakes))
         return refuse_plainly(TL_REASON_OVERFLOW);
     const stake *then = plan->stakes;
     for (int i = 0; i < 2; i++)
-        if ((result = check_stake(sums[i], instrument, c->side, now[i], &then[i])).reason != TL_REASON_NONE) return result;
-    if ((result = check_power(account, instrument, c->side, now[1], &then[1])).reason != TL_REASON_NONE) return result;
+        if (!check_stake(sums[i], instrument, c->side, now[i], &then[i], &why)) return why;
+    if (!check_power(account, instrument, c->side, now[1], &then[1], &why)) return why;
     for (int i = 0; i < 2; i++)
-        if ((result = check_rate(sums[i], now_ns)).reason != TL_REASON_NONE) return result;
+        if (!check_rate(sums[i], now_ns, &why)) return why;
     return passed;
 }
 

@@ -72,6 +72,17 @@ describe("an OCO", function()
     b:send("sell", 100, 101)
     assert.equal("> new 100", b:take():match "> new %d+")
   end)
+
+  it("counts as the largest of its orders", function()
+    local b = open()
+    for i, quantity in ipairs { 60, 100, 80 } do
+      b:send("buy", quantity, 100, { link = "oco", group = 1 })
+      assert.equal(({ 6000, 10000, 10000 })[i], b:account().margin_used)
+    end
+    b:send("sell", 70, 101, { link = "oco", group = 1 }) -- the other side has its own largest
+    assert.equal(10000, b:account().margin_used)
+    assert.equal(4, b:account().open_orders)
+  end)
 end)
 
 describe("a bracket", function()

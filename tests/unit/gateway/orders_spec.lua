@@ -1,6 +1,6 @@
 local bench = require "unit.gateway.bench"
 local native = require "tidelock.native"
-local C = native.C
+local C, ffi = native.C, native.ffi
 
 describe("an order at the gateway", function()
   it("goes to the venue, is accepted, fills and moves the position before its report", function()
@@ -163,5 +163,43 @@ describe("an order at the gateway", function()
     assert.equal("canceled", b:status(last))
     b:report(first, "canceled")
     assert.equal(1, tonumber(b:counts().reports_unknown))
+  end)
+
+  it("allocates nothing in the steady state", function()
+    if os.getenv "TIDELOCK_SAN" then return pending("sanitizers bring their own allocator") end
+    pcall(ffi.cdef, "int mallctl(const char *, void *, size_t *, void *, size_t);")
+    local found, mallctl = pcall(function() return ffi.C.mallctl end)
+    if not found then return pending("jemalloc is not preloaded") end
+    local b = bench.new { fees = { taker = 0.001 } }
+    local c, r, event = b:make("new", { side = "buy", quantity = 10, price = 100 }), ffi.new "tl_report", ffi.new "tl_event"
+    event.kind = C.TL_EVENT_QUOTE
+    local function round(i)
+      c.order_id, c.input_sequence, c.kind = 3 * 2 ^ 40 + i, 2 * i, C.TL_COMMAND_NEW
+      c.deadline_ns = b.now + 1
+      c.side = i % 2 == 0 and C.TL_SIDE_BUY or C.TL_SIDE_SELL
+      c.link, c.group = i % 4 == 0 and C.TL_LINK_OCO or 0, i % 4 == 0 and i or 0
+      C.tl_gateway_command(b.gateway, c, b.now)
+      r.order_id, r.kind, r.quantity, r.price = c.order_id, C.TL_REPORT_ACCEPTED, 10, 1000000
+      C.tl_gateway_report(b.gateway, r, b.now)
+      r.kind, r.quantity, r.execution_id, r.liquidity = C.TL_REPORT_FILL, 1, i, 2
+      C.tl_gateway_report(b.gateway, r, b.now)
+      event.w[0], event.w[1] = 999900 + i % 7, 1000100 + i % 7
+      C.tl_gateway_market(b.gateway, event, nil)
+      c.input_sequence, c.kind = 2 * i + 1, C.TL_COMMAND_CANCEL
+      C.tl_gateway_command(b.gateway, c, b.now)
+      r.kind, r.quantity = C.TL_REPORT_CANCELED, 10
+      C.tl_gateway_report(b.gateway, r, b.now)
+      C.tl_gateway_clear_output(b.gateway)
+    end
+    local function allocated()
+      local bytes, size = ffi.new "uint64_t[1]", ffi.new("size_t[1]", 8)
+      assert.equal(0, mallctl("thread.allocated", bytes, size, nil, 0))
+      return tonumber(bytes[0])
+    end
+    for i = 1, 10000 do round(i) end
+    local before = allocated()
+    for i = 10001, 30000 do round(i) end
+    assert.equal(before, allocated())
+    assert.equal(30000, tonumber(b:position().fills))
   end)
 end)

@@ -90,6 +90,18 @@ describe("a position", function()
     end
   end)
 
+  it("shares its cost half to even with what closes, and keeps the rest", function()
+    local one = instrument { price_exponent = -8 }
+    for _, case in ipairs { { 1, 2, "2", "1" }, { 2, 3, "2", "3" }, { -1, -2, "-2", "-1" } } do
+      local p = ffi.new "tl_position"
+      fill(p, one, "buy", 1, case[1])
+      fill(p, one, "buy", 1, case[2])
+      fill(p, one, "sell", 1, 0)
+      assert.equal(tostring(-big(case[3])), tostring(money(p.realized_e8)))
+      assert.equal(case[4], tostring(money(p.cost)))
+    end
+  end)
+
   it("refuses what does not fit and stays as it was", function()
     local one = instrument { price_exponent = 0 }
     local p = ffi.new "tl_position"
