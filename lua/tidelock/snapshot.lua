@@ -302,13 +302,15 @@ local position_fields = { "symbol", "quantity", "average_price", "realized_pnl",
 local function unrealized(self)
   local quantity, mark = self.quantity_n, self.mark_n
   if quantity == 0 or mark ~= mark then return 0 end
-  return quantity / self.size_unit * (mark / self.price_unit - self.average_price) * self.multiplier
+  return quantity / self.size_unit * (mark / self.price_unit - self.average) * self.multiplier
 end
 
 ffi.metatype(position_t, {
   __index = function(self, key)
     if key == "quantity" then return self.quantity_n / self.size_unit
-    -- average_price is a member, and reaches no accessor: 0 while the position is flat
+    elseif key == "average_price" then
+      if self.quantity_n == 0 then return nil end
+      return self.average
     elseif key == "realized_pnl" then return self.realized
     elseif key == "unrealized_pnl" then return unrealized(self)
     elseif key == "net_pnl" then return self.realized + unrealized(self) - self.fees - self.funding
@@ -334,7 +336,7 @@ local function unknown_account(name)
     "account", nil, name)
 end
 
---- The strategy's own position: `quantity` (signed), `average_price` (0 while flat), P&L gross, `fees` and `funding` positive when paid.
+--- The strategy's own position: `quantity` (signed), `average_price` (nil while flat), P&L gross, `fees` and `funding` positive when paid.
 ---@param symbol string
 ---@param account string|nil
 function M.position(symbol, account)

@@ -425,7 +425,7 @@ function Run:position(symbol)
   local r = enter(self, symbol)
   local shown = C.tl_view_at(r.view, instrument_of(r, symbol)).position
   return {
-    symbol = symbol, quantity = shown.quantity_n / shown.size_unit, average_price = shown.quantity_n ~= 0 and shown.average_price or nil,
+    symbol = symbol, quantity = shown.quantity_n / shown.size_unit, average_price = shown.quantity_n ~= 0 and shown.average or nil,
     realized_pnl = shown.realized, fees = shown.fees, funding = shown.funding,
   }
 end

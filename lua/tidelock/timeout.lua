@@ -135,6 +135,7 @@ local function set(timer, what, level)
   if type(what) ~= "string" and type(what) ~= "function" then
     error(("a timer has a name, for on_timer, or a function; this is a %s"):format(type(what)), level + 1)
   end
+  if not context.bound then error("timers are set from handlers, such as on_start, not while the script is loaded", level + 1) end
   local id = tonumber(C.tl_runtime_timer_set(context.host, timer))
   if id == 0 then error(ffi.string(C.tl_error_text()), level + 1) end
   if type(what) == "string" then names[id] = what else functions[id] = what end
@@ -187,7 +188,7 @@ function M.session(options)
   if type(options) ~= "table" then error("timeout.session { symbol =, at = \"close\", offset =, name = } takes a table", 2) end
   context.check_keys("option of session", options, { "symbol", "at", "offset", "name", "fn" }, 2)
   if options.at ~= "open" and options.at ~= "close" then error(("at is \"open\" or \"close\", not '%s'"):format(tostring(options.at)), 2) end
-  if not context.bound then error("timeout.session needs to know the symbol: call it in on_start", 2) end
+  if not context.bound then error("timers are set from handlers, such as on_start, not while the script is loaded", 2) end
   context.literal(options.symbol, 2)
   local calendar = C.tl_instruments_at(context.instruments, context.instrument(options.symbol)).calendar
   return set(ffi.new("tl_timer", {
@@ -203,11 +204,6 @@ function context.fire_timer(record, strategy, on_timer)
   if not repeats[id] then functions[id], names[id], repeats[id] = nil, nil, nil end
   if fn then return fn(ts, missed) end
   if name and on_timer then return on_timer(strategy, name, ts, missed) end
-end
-
---- Called before each handler stage that follows an error: a scope ends with the handler that was in it.
-function context.leave_scopes()
-  scope_ns = nil
 end
 
 return context.module("timeout", M)

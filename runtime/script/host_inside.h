@@ -106,8 +106,10 @@ struct tl_host {
     bool wants_flow;
 };
 
-/* host_next.c */
+/* host.c */
 void tl_host_data_retracted(tl_host *host);
+/* host_next.c: the account looks at this instrument from now on. */
+void tl_host_note_traded(tl_host *host, uint32_t instrument);
 #endif
 
 #endif

@@ -149,7 +149,7 @@ static void take_row(tl_host *h, int64_t input) {
     data->begin++;
 }
 
-static void note_traded(tl_host *h, uint32_t instrument) {
+void tl_host_note_traded(tl_host *h, uint32_t instrument) {
     for (uint32_t i = 0; i < h->traded_count; i++)
         if (h->traded[i] == instrument) return;
     if (h->traded_count == h->traded_capacity) {
@@ -166,7 +166,7 @@ static int apply_report(tl_host *h, const tl_event *event, const tl_event_tail *
     tl_report report;
     memcpy(&report, event->w, sizeof event->w);
     memcpy((char *)&report + sizeof event->w, tail, sizeof *tail);
-    if (report.instrument < h->instrument_count) note_traded(h, report.instrument);
+    if (report.instrument < h->instrument_count) tl_host_note_traded(h, report.instrument);
     tl_mirror_event(h->mirror, event->sequence, event->ts_recv_ns);
     if (tl_mirror_report(h->mirror, &report, event->ts_recv_ns, event->sequence, h->records.report) == 0) return 0;
     if (report.kind == TL_REPORT_FILL && wants(h, TL_STAGE_FILL)) {

@@ -136,15 +136,20 @@ static double bound_by(const tl_instrument *instrument, double quantity, double 
 }
 
 void tl_runtime_account_state(tl_host *h, tl_runtime_account *account) {
+    const tl_shown_order *orders = tl_mirror_orders(h->mirror);
+    uint32_t none = (uint32_t)TL_NO_INSTRUMENT;
+    for (uint32_t slot = tl_mirror_first(h->mirror, none, TL_SIDE_NONE); slot != 0;
+         slot = tl_mirror_next(h->mirror, slot, none, TL_SIDE_NONE))
+        tl_host_note_traded(h, orders[slot].instrument_n);
     double start = (double)h->config.cash_e8 / 1e8, equity = start, cash = start, used = 0;
     for (uint32_t i = 0; i < h->traded_count; i++) {
         uint32_t id = h->traded[i];
         const tl_instrument *instrument = tl_instruments_at(h->config.instruments, id);
         const tl_shown_position *p = &tl_view_at(h->view, id)->position;
         double quantity = p->quantity_n / p->size_unit;
-        double mark = isnan(p->mark_n) ? p->average_price : p->mark_n / p->price_unit;
+        double mark = isnan(p->mark_n) ? p->average : p->mark_n / p->price_unit;
         double settled = p->realized - p->fees - p->funding;
-        double open_value = quantity * mark * p->multiplier, cost = quantity * p->average_price * p->multiplier;
+        double open_value = quantity * mark * p->multiplier, cost = quantity * p->average * p->multiplier;
         equity += settled + open_value - cost;
         cash += instrument->margin_e8 > 0 ? settled : settled - cost;
         used += bound_by(instrument, quantity, mark, p->multiplier);

@@ -35,7 +35,7 @@ static void show_position(tl_mirror *mirror, const tl_instrument *instrument) {
     const tl_position *position = &mirror->positions[instrument->id];
     tl_shown_position *shown = &tl_view_at(mirror->view, instrument->id)->position;
     shown->quantity_n = (double)position->quantity;
-    shown->average_price = tl_position_average_price(position, instrument);
+    shown->average = tl_position_average_price(position, instrument);
     shown->realized = money(position->realized_e8);
     shown->fees = money(position->fees_e8);
     shown->funding = money(position->funding_e8);

@@ -174,10 +174,10 @@ typedef struct tl_order_handle {
 } tl_order_handle;
 
 typedef struct tl_shown_position {
-    double quantity_n;    /* signed */
-    double average_price; /* 0 when flat */
-    double realized;      /* gross, in the settle currency */
-    double fees;          /* positive when paid */
+    double quantity_n; /* signed */
+    double average;    /* price; 0 when flat */
+    double realized;   /* gross, in the settle currency */
+    double fees;       /* positive when paid */
     double funding;
     double mark_n; /* the price it is valued at; NaN before there is any */
     double multiplier;

@@ -13,7 +13,7 @@ struct tl_view {
     tl_view_instrument *records; /* in reserved memory: never moves */
     tl_vmem memory;
     uint32_t count;
-    tl_view_bars *kept; /* few: a linear list per instrument would be larger */
+    tl_view_bars *kept; /* chained by instrument */
     uint32_t kept_count;
     uint32_t kept_capacity;
 };
@@ -99,14 +99,18 @@ tl_status tl_view_keep_bars(tl_view *view, uint32_t instrument, int64_t interval
         size *= 2;
     tl_shown_bar *bars = calloc(size, sizeof *bars);
     if (!bars) return tl_error_set(TL_ERR_NO_MEMORY, "no memory for %u bars", size);
-    view->kept[view->kept_count++] =
-        (tl_view_bars){.interval_ns = interval_ns, .mask = size - 1, .instrument = instrument, .bars = bars};
+    view->kept[view->kept_count++] = (tl_view_bars){.interval_ns = interval_ns,
+                                                    .mask = size - 1,
+                                                    .instrument = instrument,
+                                                    .next = view->records[instrument].kept_bars,
+                                                    .bars = bars};
+    view->records[instrument].kept_bars = view->kept_count;
     return TL_OK;
 }
 
 tl_view_bars *tl_view_bars_of(tl_view *view, uint32_t instrument, int64_t interval_ns) {
-    for (uint32_t i = 0; i < view->kept_count; i++)
-        if (view->kept[i].instrument == instrument && view->kept[i].interval_ns == interval_ns) return &view->kept[i];
+    for (uint32_t i = view->records[instrument].kept_bars; i != 0; i = view->kept[i - 1].next)
+        if (view->kept[i - 1].interval_ns == interval_ns) return &view->kept[i - 1];
     return NULL;
 }
 

@@ -30,6 +30,7 @@ typedef struct tl_view_bars {
     uint64_t total; /* bars ever pushed */
     uint32_t mask;  /* capacity - 1 */
     uint32_t instrument;
+    uint32_t next; /* index + 1 of its instrument's next interval, 0 = none */
     tl_shown_bar *bars;
 } tl_view_bars;
 
@@ -42,7 +43,8 @@ typedef struct tl_view_instrument {
     int64_t last_price;    /* of a trade or a bar's close, TL_ABSENT before any */
     double price_unit;
     double size_unit;
-    uint8_t state; /* tl_trading_state */
+    uint32_t kept_bars; /* index + 1 of its first interval's bars, 0 = none */
+    uint8_t state;      /* tl_trading_state */
     uint8_t subscribed;
     uint8_t stale;
     uint8_t changed; /* within the depth that on_book asks for, since the last one */

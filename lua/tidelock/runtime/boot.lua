@@ -6,6 +6,7 @@ context.attach {
   host = host, mirror = C.tl_host_mirror(host), view = C.tl_host_view(host), instruments = C.tl_runtime_config(host).instruments, bound = false,
 }
 
+local checkpoint = require "tidelock.runtime.checkpoint"
 local declaration = require "tidelock.runtime.declaration"
 local drain = require "tidelock.runtime.drain"
 local events = require "tidelock.runtime.events"
@@ -180,6 +181,25 @@ function M.traces()
     if traceinfo(i) then count = count + 1 end
   end
   return count
+end
+
+--- The state of the strategy as text: what on_save returns, else self.state.
+function M.save()
+  local base = declared.base
+  local state = base.state
+  if base.on_save then state = base.on_save(declared.self) end
+  return checkpoint.encode(state)
+end
+
+--- Gives a saved state to on_load, or makes it self.state.
+function M.restore(text, version)
+  local base, state = declared.base, checkpoint.decode(text)
+  if base.on_load then
+    local accepted, why = base.on_load(declared.self, state, version)
+    if accepted == false then error("the strategy refuses the state: " .. tostring(why or "on_load returned false"), 0) end
+  elseif type(state) == "table" then
+    base.state = state
+  end
 end
 
 --- Calls on_error for an error that C has caught.

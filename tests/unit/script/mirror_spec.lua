@@ -136,7 +136,7 @@ describe("an order's life", function()
     _, shown = w:deliver()
     assert.same({ "partially_filled", 40, 1500000, 1000 }, { w:status(slot), shown.quantity_n, shown.price_n, shown.fee_n })
     local position = C.tl_view_at(w.view, 0).position
-    assert.same({ 40, 150, 0.00001 }, { position.quantity_n, position.average_price, position.fees })
+    assert.same({ 40, 150, 0.00001 }, { position.quantity_n, position.average, position.fees })
     w:trade(at, 60)
     w:deliver()
     assert.same({ "filled", 100, 150000000 }, { w:status(slot), order.filled_n, order.cost_n })
