@@ -43,7 +43,9 @@ local function encode_table(out, value, seen, path)
     encode(out, value:save(), { count = 0 }, path)
     return
   end
-  if getmetatable(value) ~= nil then error(("the state holds a table with a metatable at %s: plain data, orders and indicators can be kept"):format(path_text(path)), 0) end
+  if getmetatable(value) ~= nil then
+    error(("the state holds a table with a metatable at %s: plain data, orders and indicators can be kept"):format(path_text(path)), 0)
+  end
   local ok, keys, count = pcall(inside.keys, value)
   if not ok then error(("the state holds a key that is no number, string or boolean at %s"):format(path_text(path)), 0) end
   out[#out + 1] = ("t%d;"):format(count)

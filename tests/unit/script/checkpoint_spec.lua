@@ -23,7 +23,8 @@ describe("checkpoints", function()
       function s:on_quote(q)
         local state = self.state
         if state.text then
-          log.info("%s %s %s %s %s %s %s %s", #state.nul, state.text, state.n, state.list[3], state[2.5], state[true], state.list == state.again, state.sma:push(6))
+          log.info("%s %s %s %s %s %s %s %s", #state.nul, state.text, state.n, state.list[3], state[2.5], state[true], state.list == state.again,
+            state.sma:push(6))
         else
           state.text, state.n, state.list, state[2.5], state[true] = "a;b\n c", 1 / 3, { 1, 2, 3 }, "half", math.huge
           state.nul = "x\0y"

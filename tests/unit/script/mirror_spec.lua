@@ -779,10 +779,10 @@ describe("a corporate action", function()
     C.tl_view_at(w.view, 0).position.mark_n = 1600000
     C.tl_view_at(w.view, 0).last_price = 1600000
     local position = action(w, C.TL_ACTION_SPLIT, 2, 0)
-    assert.same({ 202, 75, 0, 800000 }, { position.quantity_n, position.average_price, position.realized, position.mark_n })
+    assert.same({ 202, 75, 0, 800000 }, { position.quantity_n, position.average, position.realized, position.mark_n })
     assert.equal(800000, ns(C.tl_view_at(w.view, 0).last_price))
     position = action(w, C.TL_ACTION_SPLIT, 0.25, 0) -- 50.5: the half is paid out at 320, for a cost of 300
-    assert.same({ 50, 300, 10 }, { position.quantity_n, position.average_price, position.realized })
+    assert.same({ 50, 300, 10 }, { position.quantity_n, position.average, position.realized })
     position = action(w, C.TL_ACTION_DIVIDEND, 1, 0.5)
     assert.equal(-25, position.funding)
     position = action(w, C.TL_ACTION_FUNDING, 1, 0.1)
