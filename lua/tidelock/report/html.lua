@@ -94,10 +94,6 @@ local function chart(id)
   return ('<div class="chart" id="%s"></div>'):format(id)
 end
 
-local function date_of(iso)
-  return iso and iso:sub(1, 10) or "-"
-end
-
 local function account_rows(s)
   local f = format
   return {
@@ -110,13 +106,13 @@ local function account_rows(s)
   }
 end
 
-local function risk_rows(s)
+local function risk_rows(s, dates)
   local f = format
   return {
     { "Sharpe", f.ratio(s.sharpe) }, { "Sortino", f.ratio(s.sortino) }, { "Calmar", f.ratio(s.calmar) },
     { "Volatility a year", f.percent(s.volatility_annual) },
     { "Max drawdown", f.percent(s.max_drawdown) },
-    { "from, trough", date_of(s.max_drawdown_peak) .. ", " .. date_of(s.max_drawdown_trough) }, { "recovered", date_of(s.max_drawdown_recovery) },
+    { "from, trough", (dates.peak or "-") .. ", " .. (dates.trough or "-") }, { "recovered", dates.recovery or "-" },
     { "Longest drawdown", f.duration(s.max_drawdown_duration_ns) }, { "Average drawdown", f.percent(s.average_drawdown) },
     { "Days", f.count(s.days) }, { "Positive days", f.percent(s.positive_days) },
     { "Best day", s.best_day and f.percent(s.best_day) .. ", " .. s.best_day_date or "-" },
@@ -366,16 +362,14 @@ function M.text(results, options)
   local symbols = {}
   for i = 1, math.min(#results.instruments, 12) do symbols[i] = results.instruments[i].symbol end
   if #results.instruments > 12 then symbols[#symbols + 1] = ("and %d more"):format(#results.instruments - 12) end
-  local from, to = date_of(s.start), date_of(s["end"])
-  local span = not s.start and "no market data" or from == to and from or from .. " to " .. to
   local out = {}
   local function add(...) for _, text in ipairs { ... } do out[#out + 1] = text end end
   add(HEAD, "<title>", escape(results.strategy), " - backtest</title>\n<style>\n", page.chart_style or "", page.style, "</style>\n</head>\n<body>\n<main>\n")
-  add("<header><h1>", escape(results.strategy), "</h1><p>", escape(table.concat(symbols, ", ")), #symbols > 0 and " &middot; " or "", escape(span),
+  add("<header><h1>", escape(results.strategy), "</h1><p>", escape(table.concat(symbols, ", ")), #symbols > 0 and " &middot; " or "", escape(results.span),
     " &middot; ", escape(results.currency), " &middot; times in ", escape(results.zone), "</p></header>\n")
   if results.failure then add('<section class="warn"><h2>Ended early</h2>', escape(results.failure), "</section>\n") end
   add(keys(results), "\n", card("", "Equity", chart "equity"), card("", "Drawdown", chart "drawdown"), "\n", price_card(data), '<div id="panes"></div>\n')
-  add('<div class="grid">', card("w4", "Account", facts(account_rows(s))), card("w4", "Risk", facts(risk_rows(s))),
+  add('<div class="grid">', card("w4", "Account", facts(account_rows(s))), card("w4", "Risk", facts(risk_rows(s, results.drawdown_dates))),
     card("w4", "Trades", facts(trade_rows(s))), "\n")
   -- one day has no months to compare
   local several = #results.days > 1

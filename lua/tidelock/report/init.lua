@@ -114,6 +114,12 @@ local function spans(run, source, list)
   return found
 end
 
+--- The local date of an instant in the calendar's zone, as text.
+local function local_date(run, ts_ns)
+  if not ts_ns then return nil end
+  return format.date(run.calendars and C.tl_calendars_date(run.calendars, run.calendar or 0, ts_ns) or format.utc_date(ts_ns))
+end
+
 local function iso(ts_ns)
   return ts_ns and format.iso(ts_ns) or nil
 end
@@ -151,8 +157,12 @@ local function account_statistics(run, source, results)
   out.traded_value = results.execution.traded_value
   out.best_day_date = out.best_day_date and format.date(out.best_day_date)
   out.worst_day_date = out.worst_day_date and format.date(out.worst_day_date)
+  results.drawdown_dates = { peak = local_date(run, down.peak_ns), trough = local_date(run, down.trough_ns), recovery = local_date(run, down.recovery_ns) }
+  results.span = "no market data"
   if count > 0 then
     out.start, out["end"], out.duration_ns = iso(marks[0].ts_ns), iso(marks[count - 1].ts_ns), span_ns
+    local from, to = local_date(run, marks[0].ts_ns), local_date(run, marks[count - 1].ts_ns)
+    results.span = from == to and from or from .. " to " .. to
   end
   return json.ordered(out, statistics.keys)
 end
@@ -199,7 +209,7 @@ end
 
 --- Builds the results of a run from what its recorder holds.
 ---@param run table as described above
----@return table results with `statistics`, `execution`, `handlers`, `data` and what the writers need
+---@return table results with `statistics`, `execution`, `handlers`, `data`, and what the writers need (dates there are the calendar's own)
 function M.build(run)
   local source = run.source or source_of.read(run.recorder)
   local results = {

@@ -29,6 +29,24 @@ local function plain(text)
   return (tostring(text):gsub("[%z\1-\31\127]", " "))
 end
 
+--- Lines of at most `room` characters, broken at spaces; a word that is longer is cut.
+local function wrap(text, room)
+  local lines, line = {}, nil
+  for word in text:gmatch "%S+" do
+    word = cut(word, room)
+    if not line then
+      line = word
+    elseif width(line) + 1 + width(word) <= room then
+      line = line .. " " .. word
+    else
+      lines[#lines + 1] = line
+      line = word
+    end
+  end
+  lines[#lines + 1] = line or ""
+  return lines
+end
+
 local function cell(label, value, room)
   label = cut(label, room - width(value) - 1)
   return label .. (" "):rep(room - width(label) - width(value)) .. value
@@ -52,11 +70,7 @@ local function columns(lines, groups, bold)
   lines[#lines + 1] = ""
 end
 
-local function day(iso)
-  return iso and iso:sub(1, 10) or "-"
-end
-
-local function account_groups(s, currency)
+local function account_groups(s, dates, currency)
   local f = format
   return {
     { title = "Account (" .. currency .. ")",
@@ -67,7 +81,7 @@ local function account_groups(s, currency)
     { title = "Risk",
       { "Sharpe", f.ratio(s.sharpe) }, { "Sortino", f.ratio(s.sortino) }, { "Calmar", f.ratio(s.calmar) },
       { "Volatility a year", f.percent(s.volatility_annual) }, { "Max drawdown", f.percent(s.max_drawdown) },
-      { "  from", day(s.max_drawdown_peak) }, { "  trough", day(s.max_drawdown_trough) }, { "  recovered", day(s.max_drawdown_recovery) },
+      { "  from", dates.peak or "-" }, { "  trough", dates.trough or "-" }, { "  recovered", dates.recovery or "-" },
       { "Longest drawdown", f.duration(s.max_drawdown_duration_ns) }, { "Days", f.count(s.days) },
       { "Best day", f.percent(s.best_day) }, { "Worst day", f.percent(s.worst_day) } },
     { title = "Trades",
@@ -168,13 +182,18 @@ function M.text(results, options)
   local function bold(text) return color and "\27[1m" .. text .. "\27[0m" or text end
   local s = results.statistics
   local lines = { "" }
-  local span = s.start and (day(s.start) == day(s["end"]) and day(s.start) or day(s.start) .. " to " .. day(s["end"])) or "no market data"
+  local span = results.span
   local title = cut(plain(results.strategy), WIDTH - width(span) - 2)
   lines[#lines + 1] = bold(title) .. (" "):rep(WIDTH - width(title) - width(span)) .. span
   lines[#lines + 1] = ("-"):rep(WIDTH)
-  columns(lines, account_groups(s, plain(results.currency)), bold)
+  columns(lines, account_groups(s, results.drawdown_dates, plain(results.currency)), bold)
   columns(lines, execution_groups(results.execution), bold)
-  local function fact(label, text) lines[#lines + 1] = cut(("%-" .. LABEL .. "s %s"):format(label, text), WIDTH) end
+  local function fact(label, text)
+    for _, piece in ipairs(wrap(text, WIDTH - LABEL - 1)) do
+      lines[#lines + 1] = ("%-" .. LABEL .. "s %s"):format(cut(label, LABEL), piece)
+      label = ""
+    end
+  end
   local refused = reasons(lines, "Denied", results.execution.denies)
   refused = reasons(lines, "Rejected", results.execution.rejects) or refused
   refused = reasons(lines, "Cancels refused", results.execution.cancel_rejects) or refused

@@ -155,7 +155,8 @@ end)
 
 describe("the summary", function()
   it("fits 96 columns, whatever the names", function()
-    local text = report.text(report.build(random_run { strategy = ("x"):rep(200) .. "\27[2J", problem_list = { ("y"):rep(300) }, files = { ("z"):rep(300) } }))
+    local text = report.text(report.build(random_run { strategy = ("x"):rep(200) .. "\27[2J", problem_list = { ("y"):rep(300), ("word "):rep(60) },
+      files = { ("z"):rep(300) } }))
     for line in text:gmatch "[^\n]+" do assert.is_true(#line <= 96, line) end
     assert.is_nil(text:find "\27")
     assert.matches("Sharpe +%-?%d", text)
