@@ -311,18 +311,42 @@ local function filter(symbol, side, level)
   return id, number
 end
 
-local function check_filter(name, given, known)
-  if type(given) ~= "table" then error(("order.%s { symbol = ... } takes a table"):format(name), 3) end
-  context.check_keys("field of order." .. name, given, known, 3)
-  if given.tag ~= nil and type(given.tag) ~= "string" then error("a tag is a string, not a " .. type(given.tag), 3) end
+local FILTERS = {
+  cancel_all = { symbol = true, side = true, tag = true }, flatten = { symbol = true }, find = { tag = true, symbol = true, side = true, id = true },
+}
+
+local function unknown_key(name, key)
+  local known = {}
+  for one in next, FILTERS[name] do known[#known + 1] = one end
+  table.sort(known)
+  error(require("tidelock.nearest").sentence("field of order." .. name, key, known), 4)
 end
 
-local CANCEL_FIELDS = { "symbol", "side", "tag" }
+--- Written out, as a loop in here would end the trace of the handler that calls. A filter has at most four keys.
+local function check_filter(name, given)
+  if type(given) ~= "table" then error(("order.%s { symbol = ... } takes a table"):format(name), 3) end
+  if given.tag ~= nil and type(given.tag) ~= "string" then error("a tag is a string, not a " .. type(given.tag), 3) end
+  local known = FILTERS[name]
+  local key = next(given)
+  if key == nil then return end
+  if not known[key] then unknown_key(name, key) end
+  key = next(given, key)
+  if key == nil then return end
+  if not known[key] then unknown_key(name, key) end
+  key = next(given, key)
+  if key == nil then return end
+  if not known[key] then unknown_key(name, key) end
+  key = next(given, key)
+  if key == nil then return end
+  if not known[key] then unknown_key(name, key) end
+  key = next(given, key)
+  if key ~= nil then unknown_key(name, key) end
+end
 
 --- Cancels open orders by symbol, side and tag, all of them without; how many were asked that were not before.
 function M.cancel_all(given)
   if given == nil then return C.tl_mirror_cancel_all(context.mirror, NO_INSTRUMENT, ANY, 0) end
-  check_filter("cancel_all", given, CANCEL_FIELDS)
+  check_filter("cancel_all", given)
   local id, side = filter(given.symbol, given.side, 2)
   if not id then return refusals.unknown_symbol(given.symbol) end
   local tag = 0
@@ -354,7 +378,7 @@ end
 --- Cancels open orders and closes positions by market orders: of a symbol, or of all. How many orders were sent; nil and the first error when one
 --- was refused.
 function M.flatten(given)
-  if given ~= nil then check_filter("flatten", given, { "symbol" }) end
+  if given ~= nil then check_filter("flatten", given) end
   if not context.bound then error("orders are sent from handlers, not while the script is loaded", 2) end
   if given and given.symbol ~= nil then
     local id = filter(given.symbol, nil, 2)
@@ -401,7 +425,7 @@ end
 
 --- The first open order with a tag (and symbol, and side), or the order of an id, open or closed; nil when there is none.
 function M.find(given)
-  check_filter("find", given, { "tag", "symbol", "side", "id" })
+  check_filter("find", given)
   if given.id ~= nil then
     if type(given.id) ~= "number" then error("an id is a number, not a " .. type(given.id), 2) end
     local slot = C.tl_mirror_by_id(context.mirror, given.id)

@@ -1,5 +1,28 @@
 #include "script/mirror_inside.h"
 
+/* What one unit of a reason's limit and value is to a script: docs/ORDERS.md lists them. */
+static double unit_of(int reason, const tl_instrument *instrument) {
+    switch (reason) {
+    case TL_REASON_OFF_TICK:
+    case TL_REASON_BAD_PRICE:
+    case TL_REASON_RISK_PRICE_COLLAR:
+    case TL_REASON_RISK_SELF_TRADE:
+        return tl_power_of_ten(-instrument->price_exponent);
+    case TL_REASON_BAD_QUANTITY:
+    case TL_REASON_RISK_ORDER_QUANTITY:
+    case TL_REASON_RISK_POSITION:
+    case TL_REASON_RISK_SHORT:
+    case TL_REASON_REDUCE_ONLY:
+        return tl_power_of_ten(-instrument->quantity_exponent);
+    case TL_REASON_RISK_ORDER_NOTIONAL:
+    case TL_REASON_RISK_EXPOSURE:
+    case TL_REASON_RISK_BUYING_POWER:
+        return 1e8;
+    default:
+        return 1;
+    }
+}
+
 static void show(const tl_report *report, const tl_instrument *instrument, const tl_shown_order *order, uint32_t slot,
                  int64_t now_ns, uint64_t sequence, tl_shown_report *shown) {
     *shown = (tl_shown_report){
@@ -8,8 +31,8 @@ static void show(const tl_report *report, const tl_instrument *instrument, const
         .quantity_n = mirror_numerator(report->quantity),
         .filled_n = mirror_numerator(report->filled),
         .fee_n = (double)report->fee_e8,
-        .limit_n = mirror_numerator(report->limit),
-        .value_n = mirror_numerator(report->value),
+        .limit_n = mirror_numerator(report->limit) / unit_of(report->reason, instrument),
+        .value_n = mirror_numerator(report->value) / unit_of(report->reason, instrument),
         .price_unit = tl_power_of_ten(-instrument->price_exponent),
         .size_unit = tl_power_of_ten(-instrument->quantity_exponent),
         .at_ns = report->ts_venue_ns,

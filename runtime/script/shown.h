@@ -108,8 +108,8 @@ typedef struct tl_shown_report {
     double price_n;
     double quantity_n;
     double filled_n;
-    double fee_n; /* 1e-8 */
-    double limit_n;
+    double fee_n;   /* 1e-8 */
+    double limit_n; /* a number as scripts have it: price, quantity, money or a count, by reason */
     double value_n;
     double price_unit;
     double size_unit;

@@ -158,6 +158,15 @@ describe("an order's life", function()
     end
   end)
 
+  it("shows limits in the units of scripts", function()
+    for reason, unit in pairs { RISK_PRICE_COLLAR = 1e4, RISK_POSITION = 100, RISK_BUYING_POWER = 1e8, RISK_OPEN_ORDERS = 1, OFF_TICK = 1e4 } do
+      local w = world.new { { symbol = "A", quantity_exponent = -2 } }
+      w:send(BUY, 1, 1)
+      local shown = w:report { order_id = w:take()[1].order_id, kind = C.TL_REPORT_DENIED, reason = C["TL_REASON_" .. reason], limit = 5e8, value = 6e8 }
+      assert.same({ 5e8 / unit, 6e8 / unit }, { shown.limit_n, shown.value_n })
+    end
+  end)
+
   it("keeps acknowledged and wanted apart", function()
     local w = world.new()
     local slot = w:send(BUY, 100, 150)
