@@ -274,11 +274,11 @@ int tl_calendars_find(const tl_calendars *calendars, const char *name) {
 }
 
 const char *tl_calendars_name(const tl_calendars *calendars, uint32_t id) {
-    return calendars->all[id].name;
+    return id < calendars->count ? calendars->all[id].name : "";
 }
 
 const char *tl_calendars_zone(const tl_calendars *calendars, uint32_t id) {
-    return tl_zone_name(calendars->all[id].zone);
+    return id < calendars->count ? tl_zone_name(calendars->all[id].zone) : "";
 }
 
 static bool session_of_days(const calendar *c, int64_t days, tl_session *session) {

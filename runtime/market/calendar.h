@@ -41,6 +41,7 @@ tl_status tl_calendars_except(tl_calendars *calendars, uint32_t id, uint32_t dat
 
 /* The id of a name ("XNAS", "XNYS", "24x7"), -1 when there is none. */
 int tl_calendars_find(const tl_calendars *calendars, const char *name);
+/* "" for an id that is none; all functions below take ids that are. */
 const char *tl_calendars_name(const tl_calendars *calendars, uint32_t id);
 const char *tl_calendars_zone(const tl_calendars *calendars, uint32_t id);
 

@@ -213,6 +213,13 @@ static tl_status open_rows(tl_csv *csv, const tl_calendars *calendars) {
 
 tl_status tl_csv_open(const char *path, const tl_csv_options *options, tl_instruments *instruments,
                       const tl_calendars *calendars, tl_csv **out) {
+    if (options->price_exponent > 0 || options->price_exponent < -12)
+        return tl_error_set(TL_ERR_ARGUMENT, "%s: price_exponent is %d, and it goes from -12 to 0", path,
+                            options->price_exponent);
+    if (options->kind < TL_CSV_AUTO || options->kind > TL_CSV_DATA)
+        return tl_error_set(TL_ERR_ARGUMENT, "%s: there is no kind %d of file", path, options->kind);
+    if (tl_calendars_name(calendars, options->calendar)[0] == 0)
+        return tl_error_set(TL_ERR_ARGUMENT, "%s: there is no calendar %u", path, options->calendar);
     tl_csv *csv = calloc(1, sizeof *csv);
     if (csv == NULL) return tl_error_set(TL_ERR_NO_MEMORY, "no memory to read %s", path);
     csv->options = *options;

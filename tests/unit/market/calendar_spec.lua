@@ -3,6 +3,8 @@ local C, ffi = native.C, native.ffi
 
 local ALWAYS, XNAS = 0, 1
 
+ffi.cdef "int setenv(const char *, const char *, int); int unsetenv(const char *);"
+
 --- ns since the epoch of a UTC date and time, exact.
 local function utc(date, h, m, s)
   local y, mo, d = math.floor(date / 10000), math.floor(date / 100) % 100, date % 100
@@ -194,7 +196,6 @@ describe("calendars", function()
   end)
 
   it("says which package has the zones when they are missing", function()
-    ffi.cdef "int setenv(const char *, const char *, int); int unsetenv(const char *);"
     ffi.C.setenv("TZDIR", "/nonexistent", 1)
     local none = C.tl_calendars_create()
     ffi.C.unsetenv "TZDIR"
@@ -259,5 +260,40 @@ describe("time zones", function()
         assert(off == 0 or off == 3600 or off == 1800, ("%s at %s: %d s off, seed %d"):format(zone, tostring(at), off, seed))
       end
     end
+  end)
+
+  it("are refused when their file is broken, wherever it is", function()
+    local file = io.open("/usr/share/zoneinfo/America/New_York", "rb")
+    if not file then return pending "the zone database is elsewhere" end
+    local whole = file:read "*a"
+    file:close()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder))
+    ffi.C.setenv("TZDIR", folder, 1)
+    local zone, seed = ffi.new "tl_zone *[1]", tonumber(os.getenv "TIDELOCK_SEED") or 3
+    math.randomseed(seed)
+    local function load(bytes)
+      local out = assert(io.open(folder .. "/Broken", "wb"))
+      out:write(bytes)
+      out:close()
+      local status = tonumber(C.tl_zone_load("Broken", zone))
+      if status == 0 then
+        for _, s in ipairs { -1e10, -1e9, 0, 1.7e9, 5e9 } do
+          assert(math.abs(C.tl_zone_offset_s(zone[0], s)) < 700000)
+          C.tl_zone_from_local_s(zone[0], s)
+        end
+        C.tl_zone_free(zone[0])
+      end
+      return status
+    end
+    assert.equal(0, load(whole))
+    for length = 0, #whole - 1, 37 do assert.are_not.equal(0, load(whole:sub(1, length)), length) end
+    for _ = 1, 300 do
+      local at = math.random(1, #whole)
+      load(whole:sub(1, at - 1) .. string.char(math.random(0, 255)) .. whole:sub(at + 1))
+    end
+    ffi.C.unsetenv "TZDIR"
+    os.execute("rm -r " .. folder)
   end)
 end)
