@@ -395,7 +395,7 @@ void tl_engine_replace_stop(tl_engine *engine, uint64_t id, int64_t stop_price, 
 }
 
 void tl_engine_time(tl_engine *engine, int64_t ts_ns) {
-    uint32_t at;
+    uint32_t at = 0;
     for (int64_t due; (due = tl_expiry_first(&engine->expiry, &at)) <= ts_ns;) {
         uint32_t instrument = engine->orders[at].instrument;
         engine_market *market = &engine->markets[instrument];
