@@ -44,6 +44,16 @@ static refusal plainly(int reason) {
     return (refusal){TL_ABSENT, TL_ABSENT, reason};
 }
 
+/* The days of a strategy and its account are those of the first instrument that they trade. */
+static void keep_days(tl_gateway *gateway, gateway_strategy *strategy, uint32_t instrument) {
+    ledger *sums[2] = {&strategy->ledger, &gateway->accounts[strategy->account].ledger};
+    for (int i = 0; i < 2; i++) {
+        if (sums[i]->traded) continue;
+        sums[i]->traded = 1;
+        sums[i]->calendar = tl_instruments_at(gateway->instruments, instrument)->calendar;
+    }
+}
+
 /* Everything that a new order must pass; on success it stands in *taken, in its lists and counts. */
 static refusal take_new(tl_gateway *gateway, uint32_t index, const tl_command *c, int64_t now_ns, gateway_order **taken) {
     gateway_strategy *strategy = gateway->strategies[index];
@@ -51,6 +61,7 @@ static refusal take_new(tl_gateway *gateway, uint32_t index, const tl_command *c
     refusal why = risk_check_fields(gateway, strategy, c, now_ns);
     if (why.reason != TL_REASON_NONE) return why;
     if (gateway_order_find(gateway, c->order_id) != NULL) return plainly(TL_REASON_DUPLICATE_ID);
+    keep_days(gateway, strategy, c->instrument);
     why = risk_check_state(gateway, strategy, c->instrument, now_ns);
     if (why.reason != TL_REASON_NONE) return why;
     why.reason = group_check(gateway, index, c);
@@ -82,10 +93,6 @@ static refusal take_new(tl_gateway *gateway, uint32_t index, const tl_command *c
         gateway_order_discard(gateway, order);
         return why;
     }
-    ledger *mine = &strategy->ledger, *shared = &gateway->accounts[strategy->account].ledger;
-    if (!mine->traded) mine->traded = 1, mine->calendar = tl_instruments_at(gateway->instruments, c->instrument)->calendar;
-    if (!shared->traded)
-        shared->traded = 1, shared->calendar = tl_instruments_at(gateway->instruments, c->instrument)->calendar;
     risk_passed(gateway, order, true, now_ns);
     /* Before anything else touches the stakes that the plan is made of. */
     gateway_count_as(gateway, order, plan.counted, plan.value, plan.fee, plan.stakes);

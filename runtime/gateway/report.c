@@ -240,6 +240,8 @@ void tl_gateway_report(tl_gateway *gateway, const tl_report *report, int64_t now
         gateway->counts.reports_unknown++;
         return;
     }
+    if (mine.kind != TL_REPORT_FILL && mine.instrument == (uint32_t)TL_NO_INSTRUMENT)
+        mine.instrument = order->record.last.instrument;
     if (mine.kind == TL_REPORT_NONE || mine.kind >= TL_REPORTS || mine.kind == TL_REPORT_DENIED ||
         mine.reason >= TL_REASONS || mine.instrument != order->record.last.instrument || (order->bits & ORDER_HELD)) {
         gateway->counts.reports_malformed++;

@@ -185,7 +185,7 @@ end)
 describe("a hostile venue", function()
   it("moves nothing with random bytes", function()
     local name = seeded(99)
-    local b = bench.new()
+    local b = bench.new { calendars = ffi.gc(C.tl_calendars_create(), C.tl_calendars_destroy), calendar = C.TL_CALENDAR_XNAS }
     b:quote(99.99, 100.01)
     local ids = {}
     for i = 1, 20 do
@@ -198,7 +198,8 @@ describe("a hostile venue", function()
       scribble(r, 120)
       r.order_id = one_of { r.order_id, bit.lshift(3ULL, 40) + math.random(1, 20) }
       r.instrument = one_of { r.instrument, 0 }
-      r.kind = one_of { r.kind, math.random(0, 12) }
+      r.kind = one_of { r.kind, math.random(0, 12), C.TL_REPORT_FILL }
+      if math.random() < 0.5 then r.quantity, r.price, r.liquidity = 1, 1000000, 1 end
       C.tl_gateway_report(b.gateway, r, b.now)
       b:drain()
       b:clear()

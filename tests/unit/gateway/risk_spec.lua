@@ -199,6 +199,31 @@ describe("a risk limit of a strategy or an account", function()
     end)
   end)
 
+  it("counts a day's loss from one session to the next, by the instrument's calendar", function()
+    local calendars = ffi.gc(C.tl_calendars_create(), C.tl_calendars_destroy)
+    local b = bench.new { calendars = calendars, calendar = C.TL_CALENDAR_XNAS, limits = { max_daily_loss_e8 = 10000000000 } }
+    local function at(date, hour) b.now = C.tl_calendars_instant(calendars, C.TL_CALENDAR_XNAS, date, hour * 3600 * 1000000000LL) end
+    at(20240314, 15)
+    b:quote(99.99, 100.01)
+    local _, id = outcome(b, "buy", 100, 100)
+    b:fill(id, 100, 100)
+    at(20240314, 19.9) -- still the day
+    b:quote(99.09, 99.11)
+    assert.equal("new", outcome(b, "buy", 1, 90))
+    at(20240315, 3.9) -- night: no new session yet
+    b:quote(98.98, 99.00)
+    assert.equal("denied risk_daily_loss", outcome(b, "buy", 1, 90))
+    at(20240315, 4)
+    assert.equal("new", outcome(b, "buy", 1, 90))
+    at(20240315, 19)
+    b:quote(98.00, 98.02)
+    at(20240318, 3) -- a weekend later
+    b:quote(97.95, 97.97)
+    assert.equal("denied risk_daily_loss", outcome(b, "buy", 1, 90))
+    at(20240318, 5)
+    assert.equal("new", outcome(b, "buy", 1, 90))
+  end)
+
   it("is refused when it is no limit", function()
     local b = open()
     local limits = ffi.new "tl_risk_limits"
