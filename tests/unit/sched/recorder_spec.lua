@@ -248,6 +248,33 @@ describe("the recorder", function()
     end
   end)
 
+  if os.getenv "TIDELOCK_SOAK" then
+    it("thins marks past their bound, and peaks and troughs survive", function()
+      local b = bench_of()
+      b.quote(10000, 10002)
+      b.fill(b.order(BUY, 100, 10002), 100, 10002)
+      local event, tail = ffi.new("tl_event", { kind = C.TL_EVENT_QUOTE }), ffi.new "tl_event_tail"
+      local total = tonumber(C.TL_RECORDER_MARKS) + 100000
+      for i = 1, total do
+        local price = i == 3333333 and 9000 or i == 5555555 and 11000 or 10000 + i % 7
+        event.ts_ns = START + i * 1000
+        event.w[0], event.w[1] = price, price + 2
+        C.tl_gateway_market(b.gateway, event, tail)
+        C.tl_recorder_market(b.recorder, event, tail, event.ts_ns)
+      end
+      b.at(total * 1000)
+      local source = b.finish()
+      assert.is_true(source.mark_count <= tonumber(C.TL_RECORDER_MARKS))
+      assert.is_true(source.totals.merged > 4000000)
+      local low, high = math.huge, -math.huge
+      for i = 1, source.mark_count - 1 do
+        low, high = math.min(low, tonumber(source.marks[i].equity_e8)), math.max(high, tonumber(source.marks[i].equity_e8))
+        assert(source.marks[i].ts_ns >= source.marks[i - 1].ts_ns)
+      end
+      assert.equal(100 * 20 * 1e8, high - low)
+    end)
+  end
+
   it("keeps a price path that never outgrows its room and never loses an extreme", function()
     local b = bench_of()
     local event, tail = ffi.new("tl_event", { kind = C.TL_EVENT_QUOTE }), ffi.new "tl_event_tail"
