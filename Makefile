@@ -12,7 +12,7 @@ say      = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 PKGS     := luajit libzstd zlib sqlite3 $(if $(SAN),,jemalloc)
 OPT      ?= -O2
 CFLAGS   += -std=gnu11 $(OPT) -g -fPIC -fno-omit-frame-pointer -ffp-contract=off -fno-semantic-interposition -Wall -Wextra -Werror \
-            -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers \
+            -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers -Wno-format-truncation \
             $(if $(SAN),-fsanitize=$(SAN) -DTL_SANITIZED=1) -DTL_VERSION='"$(VERSION)"'
 CPPFLAGS += -Iruntime
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
@@ -30,20 +30,34 @@ PAGE := $(BUILD)/generated/tidelock/report_page.lua
 .DELETE_ON_ERROR:
 
 all: $(BIN) $(PAGE) ## build build/tidelock (the default)
+	@:
 
 include tests/rules.mk bench/rules.mk
 
-$(BUILD)/obj/%.o: runtime/%.c Makefile
+# What was built of which files, and how: one that comes or goes, or another flag, makes again what depends on it.
+sources := $(SRC) $(HDR)
+flags   := $(CC) $(CPPFLAGS) $(CFLAGS)
+$(BUILD)/sources $(BUILD)/flags: $(BUILD)/%:
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$($*))' >$@
+ifneq ($(file <$(BUILD)/sources),$(sources))
+.PHONY: $(BUILD)/sources
+endif
+ifneq ($(file <$(BUILD)/flags),$(flags))
+.PHONY: $(BUILD)/flags
+endif
+
+$(BUILD)/obj/%.o: runtime/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(LIB): $(OBJ)
+$(LIB): $(OBJ) $(BUILD)/sources
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -shared -o $@.new $(OBJ) $(PKG_LIBS) && mv $@.new $@
 
 # -rdynamic is not needed: Lua reaches the library by its name.
-$(BIN): $(BUILD)/obj/main.o $(LIB) $(CDEF) $(BUILD)/source
+$(BIN): $(BUILD)/obj/main.o $(LIB) $(CDEF) | $(BUILD)/source
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -o $@.new $(BUILD)/obj/main.o -L$(BUILD) -Wl$(comma)--no-as-needed -ltidelock -Wl$(comma)-rpath$(comma)'$$ORIGIN:$$ORIGIN/../lib/tidelock' $(PKG_LIBS) && mv $@.new $@
 
@@ -52,7 +66,7 @@ $(BUILD)/source:
 	@ln -sfn $(CURDIR) $@
 
 # The FFI declarations are the headers themselves, once through the preprocessor.
-$(CDEF): $(HDR) Makefile
+$(CDEF): $(HDR) $(BUILD)/sources
 	@mkdir -p $(@D)
 	$(call say,CDEF,$@)
 	$(Q){ echo 'return [==['; for h in $(HDR:runtime/%=%); do echo "#include \"$$h\""; done | $(CC) -E -P -DTL_CDEF $(CPPFLAGS) -; echo ']==]'; } >$@

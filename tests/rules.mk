@@ -4,7 +4,7 @@ SAN_LIBS = $(if $(findstring address,$(SAN)),$(shell $(CC) -print-file-name=liba
 JEMALLOC = $(shell pkg-config --variable=libdir jemalloc)/libjemalloc.so.2
 TEST_ENV = TIDELOCK_BUILD=$(abspath $(BUILD)) $(if $(SAN),TIDELOCK_SAN=$(SAN) LD_PRELOAD="$(strip $(SAN_LIBS))" \
            ASAN_OPTIONS=detect_leaks=0:handle_segv=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1,LD_PRELOAD=$(JEMALLOC))
-SPECS ?= tests/unit tests/integration tests/conformance tests/chaos scripts
+SPECS ?= $(wildcard tests/unit tests/integration tests/conformance tests/chaos) scripts
 
 deps-test:
 	@sh tests/install-packages build test

@@ -237,7 +237,8 @@ end
 
 --- Opens a run.
 ---@param options table script, data (list of specs, see inputs.lua), config (checked table), params (list of {name, text}), symbols (list), inputs (list of
---- "NAME=FILE"), library (folder of lua/), seed, batch, no_jit, poison, cash, from, to (texts), date, bar_time, zone, calendar, strategy (name), quiet (no log lines), decisions (a file)
+--- "NAME=FILE"), library (folder of lua/), seed, batch, no_jit, poison, cash, from, to (texts), date, bar_time, zone, calendar,
+--- strategy (name), quiet (no log lines), decisions (a file)
 function M.open(options)
   local config = options.config or {}
   local self = setmetatable({ config = config, strategy = 0, seed = options.seed or 1 }, Run)

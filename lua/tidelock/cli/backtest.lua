@@ -43,7 +43,8 @@ local function options_of(args, context)
   local options = {
     script = args.script, library = context.root .. "/lua", data = {}, params = {}, inputs = args.input, strategy = args.strategy,
     symbols = args.symbols and words(args.symbols), from = args.from, to = args.to, date = args.date, bar_time = args.bar_time, zone = args.zone,
-    calendar = args.calendar, cash = args.cash, seed = args.seed, batch = args.batch, no_jit = args.no_jit, poison = args.poison, quiet = args.quiet, decisions = args.decisions,
+    calendar = args.calendar, cash = args.cash, seed = args.seed, batch = args.batch, no_jit = args.no_jit, poison = args.poison, quiet = args.quiet,
+    decisions = args.decisions,
     config = args.config and config.load(args.config),
   }
   for _, list in ipairs(args.data or {}) do

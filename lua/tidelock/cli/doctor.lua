@@ -41,7 +41,8 @@ local function machine(add)
   add("machine", "kernel", "ok", read "/proc/sys/kernel/osrelease" or "unknown")
   local clock = read "/sys/devices/system/clocksource/clocksource0/current_clocksource"
   local even = info:find "constant_tsc" and info:find "nonstop_tsc"
-  add("machine", "clock source", (clock == "tsc" or clock == "kvm-clock") and "ok" or "warn", (clock or "unknown") .. (even and ", even time stamp counter" or ""),
+  add("machine", "clock source", (clock == "tsc" or clock == "kvm-clock") and "ok" or "warn",
+    (clock or "unknown") .. (even and ", even time stamp counter" or ""),
     not (clock == "tsc" or clock == "kvm-clock") and "reading the clock costs a system call; boot with clocksource=tsc if the counter is stable" or nil)
   local isolated, nohz = read "/sys/devices/system/cpu/isolated" or "", read "/sys/devices/system/cpu/nohz_full" or ""
   if nohz == "(null)" then nohz = "" end
@@ -81,7 +82,8 @@ local function privileges(add)
   add("privileges", "open files", files >= 4096 and "ok" or "note", tostring(files), files < 4096 and "ulimit -n 65536 for many sessions" or nil)
   local locked = limits:match "Max locked memory%s+(%S+)"
   local enough = locked == "unlimited" or tonumber(locked or 0) >= 256 * 1048576
-  add("privileges", "locked memory", enough and "ok" or "note", locked or "unknown", not enough and "set LimitMEMLOCK=infinity so that pages can be locked" or nil)
+  add("privileges", "locked memory", enough and "ok" or "note", locked or "unknown",
+    not enough and "set LimitMEMLOCK=infinity so that pages can be locked" or nil)
   local effective = status:match "CapEff:%s*(%x+)" or "0"
   for _, capability in ipairs(CAPABILITIES) do
     local digit = tonumber(effective:sub(-(math.floor(capability.bit / 4) + 1), -(math.floor(capability.bit / 4) + 1)), 16) or 0
