@@ -2,6 +2,9 @@
 
 enum { OPEN = 0, CLOSE = TL_BAR_STAGES - 1 };
 
+/* As the matching engine has it: sums of two stay in range. */
+#define LARGEST_PRICE ((int64_t)1 << 61)
+
 static int64_t distance(int64_t a, int64_t b) {
     return a > b ? a - b : b - a;
 }
@@ -42,9 +45,9 @@ static void begin_bar(tl_fill_models *m, const tl_event *bar, const tl_event_tai
 
 static int64_t slipped(const tl_fill_models *m, const tl_own_order *order, int64_t price) {
     int64_t tick = tl_instruments_at(m->venue->instruments, order->instrument)->tick;
-    int64_t by = m->config.slippage_ticks * tick;
-    if (order->side == TL_SIDE_BUY) return price + by;
-    return price - by >= tick ? price - by : tick;
+    tl_int128 by = (tl_int128)m->config.slippage_ticks * tick;
+    tl_int128 worse = order->side == TL_SIDE_BUY ? price + by : price - by;
+    return worse < tick ? tick : worse > LARGEST_PRICE ? LARGEST_PRICE : (int64_t)worse;
 }
 
 /* Trades what there is room for. An order that must be done at once ends with what is left. True when it ended. */

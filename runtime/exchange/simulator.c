@@ -270,6 +270,10 @@ static void find_due(tl_simulator *s) {
     }
     if (TL_LIKELY(tl_own_orders_open(s->venue.own) == 0)) return;
     int64_t model_ns = tl_fill_models_next_expiry_ns(&s->models), engine_ns = tl_engine_next_expiry_ns(s->venue.engine);
+    if (s->due == DUE_NOTHING) { /* behind the end of the data nothing expires that would not have by now */
+        if (model_ns > s->venue.now_ns) model_ns = INT64_MAX;
+        if (engine_ns > s->venue.now_ns) engine_ns = INT64_MAX;
+    }
     if (model_ns < s->to_ns && (model_ns < s->due_ns || (model_ns == s->due_ns && s->record.rank == TL_TAPE_OPEN))) {
         s->due_ns = model_ns;
         s->due = DUE_MODEL_EXPIRY;
