@@ -15,6 +15,7 @@ function M.new(opts)
   opts = opts or {}
   local self = setmetatable({ now = 1700000000000000000LL, sequence = 0, counter = 0, execution = 0 }, Bench)
   self.instruments = ffi.gc(C.tl_instruments_create(), C.tl_instruments_destroy)
+  self.calendars = opts.calendars -- the gateway reads them as long as it lives
   self.gateway = ffi.gc(C.tl_gateway_create(self.instruments, opts.calendars), C.tl_gateway_destroy)
   for _, symbol in ipairs(opts.symbols or { "X", "Y" }) do
     local one = ffi.new "tl_instrument"
