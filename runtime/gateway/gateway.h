@@ -73,7 +73,7 @@ typedef struct tl_account_state {
     uint32_t killed; /* the kill switch is on */
 } tl_account_state;
 
-/* NULL when there is no memory. */
+/* NULL when there is no memory. Both tables are read as long as the gateway lives; without calendars (NULL) days are UTC's. */
 tl_gateway *tl_gateway_create(const tl_instruments *instruments, const tl_calendars *calendars);
 void tl_gateway_destroy(tl_gateway *gateway);
 
@@ -93,7 +93,8 @@ void tl_gateway_command(tl_gateway *gateway, const tl_command *command, int64_t 
  * strategy. An illegal transition is refused and counted. */
 void tl_gateway_report(tl_gateway *gateway, const tl_report *report, int64_t now_ns);
 
-/* A market event as the strategies see it: marks, trading states, corporate actions. O(1). */
+/* A market event as the strategies see it: marks, trading states, corporate actions. O(1). Its output is to be drained like that of the other calls: a mark may
+ * kill who lost too much, a split cancels open orders. */
 void tl_gateway_market(tl_gateway *gateway, const tl_event *event, const tl_event_tail *tail);
 
 /* When tl_gateway_time() has something to do (deadlines, expiries), INT64_MAX for nothing; and doing it. */
