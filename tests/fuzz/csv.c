@@ -55,12 +55,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     demand(file >= 0 && write(file, data + 1, size - 1) == (ssize_t)(size - 1), "a file in memory");
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    int kind = data[0] >> 1 & 7;
     tl_csv_options options = {
         .symbol = data[0] & 1 ? "X" : NULL,
-        .name = (data[0] & 0x0e) == 0x0e ? "outside" : NULL,
-        .bar_time = data[0] >> 4 & 3,
+        .name = kind > TL_CSV_DATA ? "outside" : NULL,
+        .bar_time = (data[0] >> 4 & 3) % 3,
         .calendar = data[0] >> 6 & 1,
-        .kind = (data[0] >> 1 & 7) % 6,
+        .kind = kind > TL_CSV_DATA ? TL_CSV_AUTO : kind,
     };
     read_through(path, &options, calendars, size);
     close(file);
