@@ -309,10 +309,10 @@ static void step_gateway(tl_backtest *b, int64_t until_ns) {
     for (;;) {
         int64_t command_ns = tl_delay_line_next_ns(&b->sent), timer_ns = tl_gateway_next_timer_ns(b->with.gateway);
         if (least(command_ns, timer_ns) > until_ns) return;
-        if (timer_ns <= command_ns)
-            gateway_timer(b, timer_ns);
-        else
+        if (command_ns <= timer_ns)
             gateway_command(b);
+        else
+            gateway_timer(b, timer_ns);
     }
 }
 
@@ -444,8 +444,8 @@ static uint32_t serve_bar(tl_backtest *b) {
     return serve(b, &bar->event, &bar->tail, due_ns, TL_SOURCE_BAR);
 }
 
-/* The earliest of what happens outside the strategy, processed when it is due at or before `until_ns`. At equal times: history, arriving
- * orders, bars that close, reports, gateway timers, commands. With `history_only` anything but history is left. */
+/* The earliest of what happens outside the strategy, processed when it is due at or before `until_ns`. At equal times: history,
+ * commands at the gateway, its timers, orders that arrive at the venue, bars that close, reports. With `history_only` anything but history is left. */
 static bool step_outside(tl_backtest *b, int64_t history_ns, bool after_orders, int64_t until_ns, bool playing,
                          bool history_only) {
     int64_t entering_ns = tl_delay_line_next_ns(&b->entering);
@@ -467,6 +467,10 @@ static bool step_outside(tl_backtest *b, int64_t history_ns, bool after_orders, 
         b->last_history_ns = history_ns - after_orders;
         tl_simulator_step(b->with.simulator);
         take_venue_output(b);
+    } else if (first_ns == sent_ns) {
+        gateway_command(b);
+    } else if (first_ns == timer_ns) {
+        gateway_timer(b, timer_ns);
     } else if (first_ns == entering_ns) {
         tl_command command = *(const tl_command *)tl_delay_line_at(&b->entering, b->entering.head++);
         tl_simulator_submit(b->with.simulator, &command, entering_ns);
@@ -475,12 +479,8 @@ static bool step_outside(tl_backtest *b, int64_t history_ns, bool after_orders, 
         flush_closing(b);
     } else if (first_ns == built_ns) {
         close_built_bars(b, built_ns);
-    } else if (first_ns == reporting_ns) {
-        gateway_report(b);
-    } else if (first_ns == timer_ns) {
-        gateway_timer(b, timer_ns);
     } else {
-        gateway_command(b);
+        gateway_report(b);
     }
     return true;
 }

@@ -1,7 +1,7 @@
 /* The backtest driver: the agents of a live instance stepped by one clock in simulated time.
  *
- * It is the poll behind a host's drain loop. Everything happens in the order of its time; at equal times: history at the venue, orders
- * arriving there, reports at the gateway, gateway timers, commands at the gateway, then what the strategy sees: reports, market data,
+ * It is the poll behind a host's drain loop. Everything happens in the order of its time; at equal times: history at the venue, commands
+ * at the gateway, its timers, orders arriving at the venue, bars that close, reports at the gateway, then what the strategy sees: reports, market data,
  * bars, timers. A poll returns market records only up to the horizon in which an answer to something that their handlers send could come
  * back, and never past a pending report, timer or bar, so that the outcome does not depend on how many records a poll may return.
  *
