@@ -407,12 +407,20 @@ static void after(tl_generator *g) {
     g->stage = FINISHED;
 }
 
+/* Messages before the opening: what fills the books, but no more than a ninth of the session. */
+static uint64_t pre_open_messages(const tl_generator *g, uint64_t spare) {
+    uint64_t fills = 0;
+    for (uint32_t i = 0; i < g->options.symbols; i++)
+        fills += 2 * (uint64_t)tl_participants_symbol_at(g->participants, i)->wanted;
+    return fills < spare / 9 ? fills : spare / 9;
+}
+
 static void step(tl_generator *g) {
     uint64_t spare = g->options.messages - tl_generator_least_messages(g->options.symbols);
     switch (g->stage) {
     case START:
         start(g);
-        if (g->part == 5) begin(g, PRE_OPEN, (uint64_t)g->options.symbols * 5 + 3 + spare / 9);
+        if (g->part == 5) begin(g, PRE_OPEN, (uint64_t)g->options.symbols * 5 + 3 + pre_open_messages(g, spare));
         break;
     case PRE_OPEN:
         if (g->written < g->stage_end)

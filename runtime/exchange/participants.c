@@ -383,7 +383,7 @@ static void act_at_will(tl_participants *p, uint32_t symbol, int64_t ts_ns) {
             take(p, symbol, ts_ns, side, draw_shares(p), side == TL_SIDE_BUY ? touch + TICK : touch - TICK);
     } else if (u < 0.997) {
         trade_hidden(p, symbol, ts_ns);
-    } else if (u < 0.9999 || s->last_match == 0) {
+    } else if (u < 0.99997 || s->last_match == 0) {
         tl_itch_message m = {.type = TL_ITCH_RETAIL_INTEREST, .code = (uint8_t) "BSAN"[below(p, 4)]};
         tl_participants_emit(p, symbol, ts_ns, &m);
     } else {
