@@ -102,6 +102,22 @@ function Model:execute(reference, quantity)
   end
 end
 
+--- A hidden trade, or an execution away from its order's price: own orders strictly better than the price.
+function Model:strictly_better(side, price, quantity)
+  return self:hit(side, quantity, function(o) return better(side, o.price, price) end)
+end
+
+function Model:hidden(_, price, quantity)
+  self:strictly_better("sell", price, self:strictly_better("buy", price, quantity))
+end
+
+function Model:execute_at(reference, quantity, price)
+  local r = self:find(reference)
+  if price == r.price then return self:execute(reference, quantity) end
+  self:strictly_better(r.side, price, quantity)
+  self:cancel(reference, quantity)
+end
+
 function Model:cancel(reference, quantity)
   local r = self:find(reference)
   r.real = math.max(0, r.real - quantity)
@@ -196,7 +212,7 @@ local function random_history(random, length)
   end
   for _ = 1, length do
     ts = ts + 10
-    local what, step = random(1, 10), nil
+    local what, step = random(1, 12), nil
     local side = random(1, 2) == 1 and "buy" or "sell"
     if what <= 4 or #pure.queue == 0 then
       reference = reference + 1
@@ -210,6 +226,11 @@ local function random_history(random, length)
       if r.real > 10 then step = { "cancel", r.reference, 10 } end
     elseif what == 9 then
       step = { "delete", any().reference }
+    elseif what == 10 then
+      step = { "hidden", "buy", (1000 + random(-5, 6)) * 100, random(1, 9) * 10 }
+    elseif what == 11 then
+      local r = any()
+      step = { "execute_at", r.reference, math.min(r.real, random(1, 9) * 5), r.price + random(-2, 2) * 100 }
     else
       local r = any()
       reference = reference + 1

@@ -1,5 +1,6 @@
 local native = require "tidelock.native"
 local venue = require "simulated_venue"
+local allocations = require "allocations"
 local C, ffi = native.C, native.ffi
 
 local DATA = "../shared/data/"
@@ -154,6 +155,39 @@ describe("the simulated venue", function()
     end)
     assert.equal("", ffi.string(C.tl_simulator_problem(day.simulator, 0)))
     assert.is_true(fills > 500 and queue_seen > 500, ("%d fills, %d queue events"):format(fills, queue_seen))
+  end)
+
+  it("asks for no memory in the steady state", function()
+    if not allocations.known() then return pending "the heap is not jemalloc" end
+    math.randomseed(7)
+    local history, n = venue.history():directory(1), 4000
+    for i = 1, n do
+      local buy = math.random(2) == 1
+      history:add(i * 10, i, buy and "buy" or "sell", (buy and 1000 - math.random(9) or 1000 + math.random(9)) * 100, 100)
+      if i > 20 then history:delete(i * 10 + 5, i - 20) end
+    end
+    local run = venue.run { history = history }
+    local c, after, id, step = command(0, {}), ffi.new "bool[1]", 0, 0
+    local function play(records)
+      for _ = 1, records do
+        local ts_ns = C.tl_simulator_next_ns(run.simulator, after)
+        if ts_ns == END then return false end
+        C.tl_simulator_step(run.simulator)
+        step = step + 1
+        if step % 3 == 0 then
+          id = id + 1
+          c.order_id, c.kind, c.instrument, c.side, c.quantity = id, C.TL_COMMAND_NEW, run.instrument, 1 + id % 2, 30
+          c.price = 100000 + math.random(-5, 5) * 100
+          C.tl_simulator_submit(run.simulator, c, ts_ns)
+          c.order_id, c.kind = math.max(1, id - 10), C.TL_COMMAND_CANCEL
+          C.tl_simulator_submit(run.simulator, c, ts_ns)
+        end
+        C.tl_simulator_clear_output(run.simulator)
+      end
+      return true
+    end
+    play(3000)
+    assert.equal(0, allocations.of(function() assert.is_true(play(4000)) end))
   end)
 
   it("gets through files that begin in mid-day and the artificial one", function()
