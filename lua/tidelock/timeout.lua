@@ -61,6 +61,7 @@ end
 local function positive(duration, level)
   local ns = context.duration(duration, level + 1)
   if ns < 0 then error(("a timeout is not negative: %s"):format(tostring(duration)), level + 1) end
+  if ns > 1e18 then error(("a timeout of %s is beyond 31 years"):format(tostring(duration)), level + 1) end
   return ns
 end
 

@@ -60,8 +60,6 @@ struct tl_host {
     bool timer_set;
     bool scoped;
     bool started;
-    bool stopping;
-    bool stopped;
     uint64_t calls[TL_STAGES];
     uint64_t errors[TL_STAGES];
 

@@ -296,7 +296,7 @@ static bool must_yield(tl_host *h) {
 int tl_runtime_next(tl_host *h) {
     tl_input_log *log = &h->log;
     finish(h);
-    if (TL_UNLIKELY(h->lua.arena.refused_bytes != 0 || h->stopping)) return TL_STAGE_YIELD;
+    if (TL_UNLIKELY(h->lua.arena.refused_bytes != 0)) return TL_STAGE_YIELD;
     if (TL_UNLIKELY(h->pending != 0)) {
         int stage = h->pending;
         h->pending = 0;

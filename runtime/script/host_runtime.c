@@ -24,7 +24,7 @@ int64_t tl_runtime_started_ns(const tl_host *h) {
 }
 
 bool tl_runtime_stopping(const tl_host *h) {
-    return h->stopping || h->lua.arena.refused_bytes != 0;
+    return h->lua.arena.refused_bytes != 0;
 }
 
 int tl_runtime_phase(const tl_host *h) {

@@ -61,7 +61,8 @@ function M.main(argv)
   end, args, context)
   if ok then return result or 0 end
   if type(result) == "table" and result.usage then return fail(name, result.usage, 2) end
-  return fail(name, (tostring(result):gsub("^[^%s:]+%.lua:%d+: ", "")), 1)
+  -- where the library raised is of no use to a user; the line of a script is
+  return fail(name, (tostring(result):gsub("^[^%s:]*tidelock/[^%s:]+%.lua:%d+: ", "")), 1)
 end
 
 return M

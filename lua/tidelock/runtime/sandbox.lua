@@ -11,7 +11,7 @@ local M = {}
 
 local real = {
   tostring = tostring, pcall = pcall, xpcall = xpcall, next = next, type = type, error = error, select = select, rawget = rawget,
-  setmetatable = setmetatable, getmetatable = getmetatable, resume = coroutine.resume, format = string.format, date = os.date, time = os.time,
+  setmetatable = setmetatable, getmetatable = getmetatable, resume = coroutine.resume, create = coroutine.create, gsub = string.gsub, format = string.format, date = os.date, time = os.time,
   debug = debug, open = io.open, load = load,
 }
 
@@ -40,7 +40,9 @@ local function show(value)
     end
     return kind .. ": " .. ordinal
   end
-  return real.tostring(value)
+  local text = real.tostring(value)
+  if kind == "cdata" and text:sub(1, 6) == "cdata<" then return "object" end -- one without a text of its own: its address
+  return text
 end
 
 local shown_as = setmetatable({}, { __mode = "k" })
@@ -228,8 +230,42 @@ local function protected_with(f, handler, ...)
   end, ...))
 end
 
+-- LuaJIT lets coroutines and gsub with a function nest until the process's stack ends, which is a crash: they may nest so far.
+local MAX_NESTED = 100
+local nested = 0
+
+local function enter(what)
+  if nested >= MAX_NESTED then real.error(("%s: nested deeper than %d"):format(what, MAX_NESTED), 3) end
+  nested = nested + 1
+end
+
+local function left(...)
+  nested = nested - 1
+  return ...
+end
+
+local function or_raise(ok, ...)
+  if not ok then real.error((...), 0) end
+  return ...
+end
+
 local function resume(thread, ...)
-  return passed_on(real.resume(thread, ...))
+  enter "coroutine.resume"
+  return passed_on(left(real.resume(thread, ...)))
+end
+
+local function wrap(f)
+  local thread = real.create(f)
+  return function(...)
+    enter "a coroutine"
+    return or_raise(passed_on(left(real.resume(thread, ...))))
+  end
+end
+
+local function gsub(text, pattern, by, count)
+  if real.type(by) ~= "function" and real.type(by) ~= "table" then return real.gsub(text, pattern, by, count) end
+  enter "string.gsub"
+  return or_raise(passed_on(left(real.pcall(real.gsub, text, pattern, by, count))))
 end
 
 local function set_metatable(given, meta)
@@ -247,11 +283,11 @@ local function copy(from, names)
   return to
 end
 
-local STRING = { "byte", "char", "find", "gmatch", "gsub", "len", "lower", "match", "rep", "reverse", "sub", "upper" }
+local STRING = { "byte", "char", "find", "gmatch", "len", "lower", "match", "rep", "reverse", "sub", "upper" }
 
 local function make_string()
   local s = copy(string, STRING)
-  s.format = format
+  s.format, s.gsub = format, gsub
   return s
 end
 
@@ -273,8 +309,8 @@ function M.environment(folder)
   env.string, env.math = make_string(), make_math()
   env.table = copy(table, { "concat", "insert", "maxn", "remove", "sort" })
   env.bit = copy(bit, { "arshift", "band", "bnot", "bor", "bswap", "bxor", "lshift", "rol", "ror", "rshift", "tobit", "tohex" })
-  env.coroutine = copy(coroutine, { "create", "running", "status", "wrap", "yield", "isyieldable" })
-  env.coroutine.resume = resume
+  env.coroutine = copy(coroutine, { "create", "running", "status", "yield", "isyieldable" })
+  env.coroutine.resume, env.coroutine.wrap = resume, wrap
   env.os = {
     time = time, date = date,
     clock = function() return tonumber(C.tl_runtime_now_ns(context.host) - C.tl_runtime_started_ns(context.host)) / 1e9 end,

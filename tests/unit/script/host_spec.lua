@@ -189,6 +189,15 @@ describe("the drain", function()
     assert.equal(lines[1], ffi.string(C.tl_host_first_error(world.host)))
   end)
 
+  it("takes messages that differ in their numbers for one error", function()
+    local world = new "local s = strategy {}\nfunction s:on_quote(q) error('bid is ' .. q.bid) end"
+    world:start()
+    for i = 1, 50 do world:quote("AAPL", i, i + 1) end
+    assert.is_true(world:drain())
+    assert.equal(1, #world:lines())
+    assert.equal(50, tonumber(C.tl_host_errors(world.host)))
+  end)
+
   it("ends when the error budget is spent", function()
     local world = new("local s = strategy {}\nfunction s:on_quote(q) error('bad') end", { config = { error_budget = 5 } })
     world:start()

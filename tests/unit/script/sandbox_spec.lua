@@ -28,6 +28,58 @@ describe("the sandbox", function()
     ]])
   end)
 
+  it("gives away nothing through the objects that scripts hold", function()
+    local world = assert(host_world.new { script = [[
+      local strategy, order, snapshot, timeout, indicator = require "strategy", require "order", require "snapshot", require "timeout", require "indicator"
+      local s = strategy { bars = { "1m" } }
+      local function refused(f, ...) local ok = pcall(f, ...) if ok then print("not refused", ...) end return not ok end
+      function s:on_quote(q)
+        local o = order.buy("AAPL", 1, 1)
+        local held = { q, q:copy(), o, snapshot.book("AAPL"), snapshot.position("AAPL"), snapshot.account(), snapshot.instrument("AAPL"),
+          snapshot.bars("AAPL", "1m", 1), snapshot.group { "AAPL" }, self.params, order.options { tag = "x" }, 1LL, 2i }
+        local count = 0
+        for i, object in ipairs(held) do
+          if type(getmetatable(object)) == "table" then print("metatable", i) end
+          if refused(setmetatable, object, {}) then count = count + 1 end
+          refused(function() object.x_y = 1 end)
+          refused(function() return object[i < 13 and 1e9 or print] end)
+          refused(function() return object + 1e9 == nil or nil + 1 end)
+          if tostring(object):find "0x" then print("address", i, tostring(object)) end
+        end
+        for _, method in ipairs { "copy", "age", "iso", "since" } do
+          for _, wrong in ipairs { "text", 5, {}, o, held[4], print } do refused(q[method], wrong, wrong) end
+        end
+        for _, method in ipairs { "bid", "ask", "own", "mid", "microprice", "imbalance", "vwap" } do
+          for _, wrong in ipairs { "text", 5, {}, o, q, print } do refused(held[4][method], wrong, 1, 1) end
+        end
+        for _, i in ipairs { 0, -1, 1e18, 0 / 0, math.huge, 0.5, 2 ^ 32 + 1 } do held[4]:bid(i) held[8]:close(i) pcall(held[4].own, held[4], "buy", i) end
+        for _, wrong in ipairs { "x", 5, {}, q } do refused(o.cancel, wrong) refused(o.replace, wrong, 1, 1) end
+        print(count)
+      end
+      return s
+    ]] })
+    world:start():quote("AAPL", 150, 151)
+    assert.is_true(world:drain())
+    assert.same({ "13" }, world:lines())
+  end)
+
+  it("lets nobody out by coroutines, error handlers or the stack", function()
+    says({ "true", "false", "false", "false", "false", "false", "12", "fine" }, [[
+      print(coroutine.wrap(function() return debug == nil and getfenv == nil end)())
+      print((pcall(function() local function f(...) return f(1, ...) end f() end)))
+      print((pcall(unpack, {}, 1, 1e8)))
+      print((pcall(string.rep, "x", -1, 1, 2) and pcall(("x"):rep(10).find, ("a"):rep(300000), (".-"):rep(3000) .. "b")))
+      local function nest() return coroutine.wrap(nest)() end
+      print((pcall(nest)))
+      local function replace() return (("x"):gsub("x", replace)) end
+      print((pcall(replace)))
+      print(coroutine.wrap(function() local a = coroutine.yield() return a .. ("1"):gsub("1", function() return "2" end) end)() or "1"
+        .. select(1, ("a"):gsub("a", "2")))
+      local ok, err = xpcall(function() error(setmetatable({}, { __tostring = function() return "x" end, __index = error })) end, function(e) return e end)
+      print(not ok and "fine")
+    ]])
+  end)
+
   it("does not load bytecode", function()
     local bytecode = string.dump(function() return 1 end)
     assert.matches("bytecode", host_world.refused { script = bytecode })

@@ -37,9 +37,10 @@ describe("timeout", function()
         why(timeout.daily, { at = "10:00", zone = "Mars/Base", name = "x" })
         why(timeout.session, { symbol = "APPL", at = "open", name = "x" }) why(timeout.after("1s").child, 5)
         why(function() return timeout.evry end)
+        why(timeout.once, 1e300, "x") why(timeout.at, 0 / 0) why(timeout.at, -5)
       end]]
     for i, word in ipairs { "nanoseconds", "'5 ms' is no duration", "not negative", "more than 0", "a name, for on_timer", "did you mean 'align'", "25:00",
-      "Mars/Base", "did you mean 'AAPL'", ".", "did you mean 'every'" } do
+      "Mars/Base", "did you mean 'AAPL'", ".", "did you mean 'every'", "beyond 31 years", "ns since the epoch", "ns since the epoch" } do
       assert.matches(word, lines[i])
     end
   end)
