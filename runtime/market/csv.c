@@ -226,6 +226,7 @@ tl_status tl_csv_open(const char *path, const tl_csv_options *options, tl_instru
     csv->instruments = instruments;
     csv->instrument = (uint32_t)TL_NO_INSTRUMENT;
     csv->last_ns = INT64_MIN;
+    csv->row.id = TL_ABSENT; /* of files without such a column */
     tl_status status = tl_csv_reader_open(&csv->reader, path);
     if (status == TL_OK) status = open_rows(csv, calendars);
     if (status != TL_OK) {
@@ -267,11 +268,14 @@ static tl_status take(tl_csv *csv, known *k, int slot, int64_t *mantissa) {
     if (TL_UNLIKELY(!price && *mantissa < 0 && number->present))
         return bad_row(csv, column_of_slot(csv, slot), "it is negative");
     if (TL_UNLIKELY(price && number->scale > k->decimals && k->ours && *mantissa % k->tick != 0 && number->present)) {
+        tl_instrument *instrument = tl_instruments_edit(csv->instruments, csv->instrument);
+        k->ours = instrument->tick == k->tick; /* somebody set it meanwhile, and means it */
+        if (!k->ours) return TL_OK;
         do {
             k->tick /= 10;
             k->decimals++;
         } while (*mantissa % k->tick != 0);
-        tl_instruments_edit(csv->instruments, csv->instrument)->tick = k->tick;
+        instrument->tick = k->tick;
     }
     return TL_OK;
 }

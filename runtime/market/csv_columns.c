@@ -214,6 +214,7 @@ tl_status tl_csv_layout_find(tl_csv_layout *layout, int kind, bool data_named) {
     }
     layout->symbol = find(layout, plain, symbol_names);
     set_role(layout, layout->symbol, TL_CSV_SYMBOL);
+    layout->guessed = kind == TL_CSV_AUTO;
     if (kind == TL_CSV_AUTO) kind = guess_kind(layout, plain, data_named);
     if (kind == TL_CSV_AUTO)
         return tl_error_set(

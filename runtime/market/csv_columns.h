@@ -53,6 +53,7 @@ typedef struct tl_csv_layout {
     uint32_t count;
     uint32_t levels;     /* of depth in one row */
     int32_t kind;        /* tl_csv_kind, never AUTO after finding */
+    bool guessed;        /* the kind was not stated: trades may yet prove to be depth */
     int32_t bar_time;    /* what the time column's name says: tl_bar_time */
     int32_t time;        /* index of the time column */
     int32_t time_of_day; /* index of a column "time" beside a column "date", -1 = none */

@@ -86,9 +86,11 @@ tl_status tl_csv_look_ahead(tl_csv_reader *reader, tl_csv_layout *layout, tl_csv
     int column;
     const char *why;
     char first[256] = "";
+    uint32_t book_sides = 0;
     sample->rows = 0;
     sample->seen = (tl_csv_seen){0};
     reader->peeking = true;
+    row->book_side = false;
     settle_columns(reader, layout, row, at);
     for (;;) {
         tl_status status = tl_csv_row_next(reader, layout, row, &column, &why);
@@ -102,12 +104,16 @@ tl_status tl_csv_look_ahead(tl_csv_reader *reader, tl_csv_layout *layout, tl_csv
             continue;
         }
         sample->stamps[sample->rows++] = row->stamp;
+        book_sides += row->book_side;
         see(&sample->seen, layout, row);
     }
     reader->peeking = false;
     reader->broken = broken;
     reader->at = at;
     reader->line = line;
+    /* Trades are bought and sold; rows whose sides are bid and ask are levels of a book. */
+    if (layout->guessed && layout->kind == TL_CSV_TRADES && book_sides > 0 && book_sides == sample->rows)
+        layout->kind = TL_CSV_DEPTH;
     if (sample->rows == 0 && first[0] != 0)
         return tl_error_set(TL_ERR_FORMAT, "none of its first rows can be read: %s", first);
     return TL_OK;

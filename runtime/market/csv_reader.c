@@ -307,6 +307,7 @@ static const char *take_text(int role, const char *text, size_t length, tl_csv_r
     case TL_CSV_TIME_OF_DAY:
         return tl_stamp_parse_time_of_day(text, length, &row->tod_ns) ? NULL : "it is no time of day";
     case TL_CSV_SIDE:
+        row->book_side = length >= 3 && (strncasecmp(text, "bid", 3) == 0 || strncasecmp(text, "ask", 3) == 0);
         return parse_side(text, length, &row->side) ? NULL : "it is neither buy nor sell, bid nor ask";
     case TL_CSV_MAKER:
         if (length == 0 || strchr("tTfF01", text[0]) == NULL) return "it is neither true nor false";

@@ -40,6 +40,7 @@ typedef struct tl_csv_row {
     int64_t tod_ns; /* from a column of its own */
     int64_t id;     /* of a trade; TL_ABSENT = none, or no number */
     uint8_t side;   /* TL_SIDE_* */
+    bool book_side; /* it was written as a side of the book: bid, ask */
     char symbol[TL_SYMBOL_BYTES];
 } tl_csv_row;
 

@@ -289,6 +289,7 @@ describe("CSV trades", function()
     assert.equal(0, list[3].side)
     list = read("time,price,qty,is_buyer_maker\n1720186200.25,1,1,True\n1720186201.5,1,1,false\n")
     assert.same({ 2, 1, "2024-07-05 13:30:00.25" }, { list[1].side, list[2].side, list[1].ts })
+    assert.same({ 1, 2 }, { list[1].id, list[2].id })
   end)
 
   it("of several symbols go to their instruments, each in its own units", function()
@@ -337,7 +338,7 @@ describe("CSV quotes and depth", function()
   end)
 
   it("give the changes of one level after another", function()
-    local list = read("time,side,price,size\n2024-07-05T13:30:00Z,bid,10.01,100\n2024-07-05T13:30:00Z,ask,10.03,0\n", { kind = DEPTH_FILE })
+    local list = read("time,side,price,size\n2024-07-05T13:30:00Z,bid,10.01,100\n2024-07-05T13:30:00Z,ask,10.03,0\n")
     assert.same({ LEVEL, BOOK, LEVEL, BOOK }, { list[1].kind, list[2].kind, list[3].kind, list[4].kind })
     assert.same({ 10.01, 100, 1 }, { list[1].price, list[1].size, list[1].side })
     assert.same({ 10.03, 0, 2 }, { list[3].price, list[3].size, list[3].side })
@@ -412,6 +413,17 @@ describe("CSV numbers", function()
     rows[#rows + 1] = "1720190001,100.12500,1"
     local _, _, _, instruments = read(table.concat(rows, "\n"))
     assert.equal(100000, tonumber(C.tl_instruments_at(instruments, 0).tick))
+  end)
+
+  it("leave a tick alone that somebody set", function()
+    local rows = { "time,price,size" }
+    for i = 1, 1100 do rows[#rows + 1] = ("%d,%d,1"):format(1720186200 + i, 100 + i % 7) end
+    rows[#rows + 1] = "1720190000,100.5,1"
+    local csv, instruments = open(table.concat(rows, "\n"))
+    C.tl_instruments_edit(instruments, 0).tick = 25000000
+    local event = ffi.new "tl_event"
+    while C.tl_csv_next(csv, event, nil) == 0 do end
+    assert.equal(25000000, tonumber(C.tl_instruments_at(instruments, 0).tick))
   end)
 
   it("go into the units of an instrument that is there", function()
