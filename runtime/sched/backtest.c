@@ -28,6 +28,17 @@ typedef struct warm_series {
     uint32_t missing;
 } warm_series;
 
+/* A row of outside data on its way. */
+typedef struct data_row {
+    double values[TL_BACKTEST_COLUMNS];
+} data_row;
+
+typedef struct data_input {
+    uint32_t feed;
+    uint32_t input;
+    uint32_t columns;
+} data_input;
+
 typedef enum stage { STAGE_NEW = 0, STAGE_STARTED, STAGE_PLAYING, STAGE_STOPPED, STAGE_ENDED } stage;
 
 struct tl_backtest {
@@ -41,7 +52,10 @@ struct tl_backtest {
     tl_delay_line reporting; /* of tl_report: venue to gateway */
     tl_delay_line taken;     /* of tl_report: venue reports that the gateway has taken, due at once */
     tl_delay_line answering; /* of tl_report: the gateway's own answers */
-    staged *closing;         /* bars of one close, until all of that time are in */
+    tl_delay_line rows;      /* of data_row: of the staged DATA records, in their order */
+    data_input inputs[TL_BACKTEST_INPUTS];
+    uint32_t input_count;
+    staged *closing; /* bars of one close, until all of that time are in */
     uint32_t closing_count;
     int64_t closing_ns;               /* NEVER when none are gathered */
     int64_t busy_until_ns;            /* the strategy computes until then */
@@ -95,9 +109,10 @@ tl_status tl_backtest_create(const tl_backtest_config *config, tl_backtest **out
     b->busy_until_ns = INT64_MIN;
     b->collected = b->log->begin;
     b->handled_kinds = kinds_with_handlers(config->host);
-    tl_delay_line *lines[] = {&b->market, &b->bars, &b->sent, &b->entering, &b->reporting, &b->taken, &b->answering};
+    tl_delay_line *lines[] = {&b->market,    &b->bars,  &b->sent,      &b->entering,
+                              &b->reporting, &b->taken, &b->answering, &b->rows};
     static const size_t sizes[] = {sizeof(staged),    sizeof(staged),    sizeof(tl_command), sizeof(tl_command),
-                                   sizeof(tl_report), sizeof(tl_report), sizeof(tl_report)};
+                                   sizeof(tl_report), sizeof(tl_report), sizeof(tl_report),  sizeof(data_row)};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (tl_delay_line_init(lines[i], sizes[i]) != TL_OK || b->closing == NULL) {
             tl_backtest_destroy(b);
@@ -110,7 +125,8 @@ tl_status tl_backtest_create(const tl_backtest_config *config, tl_backtest **out
 
 void tl_backtest_destroy(tl_backtest *b) {
     if (b == NULL) return;
-    tl_delay_line *lines[] = {&b->market, &b->bars, &b->sent, &b->entering, &b->reporting, &b->taken, &b->answering};
+    tl_delay_line *lines[] = {&b->market,    &b->bars,  &b->sent,      &b->entering,
+                              &b->reporting, &b->taken, &b->answering, &b->rows};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         tl_delay_line_close(lines[i]);
     if (b->decisions != NULL) fclose(b->decisions);
@@ -125,6 +141,15 @@ tl_status tl_backtest_warm(tl_backtest *b, uint32_t instrument, int64_t interval
     b->warm = warm;
     warm[b->warm_count++] = (warm_series){.interval_ns = interval_ns, .instrument = instrument, .missing = count};
     b->counts.warming += count > 0;
+    return TL_OK;
+}
+
+tl_status tl_backtest_data(tl_backtest *b, uint32_t feed, uint32_t input, uint32_t columns) {
+    if (b->input_count == TL_BACKTEST_INPUTS)
+        return tl_error_set(TL_ERR_LIMIT, "more than %d inputs of outside data", TL_BACKTEST_INPUTS);
+    if (columns > TL_BACKTEST_COLUMNS)
+        return tl_error_set(TL_ERR_LIMIT, "outside data has %u columns, and the most is %d", columns, TL_BACKTEST_COLUMNS);
+    b->inputs[b->input_count++] = (data_input){.feed = feed, .input = input, .columns = columns};
     return TL_OK;
 }
 
@@ -227,6 +252,28 @@ static void close_built_bars(tl_backtest *b, int64_t now_ns) {
 
 /* ---- the venue ---- */
 
+/* A row of outside data: its values are kept until its record is consumed. */
+static void take_data(tl_backtest *b, const tl_event *event) {
+    const double *values = tl_simulator_data_row(b->with.simulator, (uint32_t)event->w[0], (uint64_t)event->w[1]);
+    for (uint32_t i = 0; i < b->input_count && values != NULL; i++) {
+        const data_input *input = &b->inputs[i];
+        if (input->feed != (uint32_t)event->w[0]) continue;
+        int64_t due_ns = later(event->ts_ns, tl_latency_draw(b->with.feed));
+        data_row *row = tl_delay_line_push(&b->rows, due_ns);
+        staged *place = tl_delay_line_push(&b->market, due_ns);
+        if (row == NULL || place == NULL) {
+            b->no_memory = true;
+            return;
+        }
+        memcpy(row->values, values, input->columns * sizeof *values);
+        place->event = *event;
+        place->event.instrument = (uint32_t)TL_NO_INSTRUMENT;
+        place->event.w[0] = input->input;
+        place->event.w[2] = (int64_t)(b->rows.tail - 1);
+        return;
+    }
+}
+
 static void take_market(tl_backtest *b) {
     uint32_t slots;
     const tl_event *event = tl_simulator_events(b->with.simulator, &slots);
@@ -235,6 +282,8 @@ static void take_market(tl_backtest *b) {
         const tl_event_tail *tail = (const tl_event_tail *)(event + 1);
         if (event->kind == TL_EVENT_BAR) {
             gather_bar(b, event, tail);
+        } else if (event->kind == TL_EVENT_DATA) {
+            take_data(b, event);
         } else {
             if (event->kind == TL_EVENT_TRADE && b->with.bars != NULL) {
                 close_built_bars(b, event->ts_ns);
@@ -342,10 +391,12 @@ static void collect(tl_backtest *b) {
             if (MARKING_KINDS >> event->kind & 1) {
                 step_gateway(b, event->ts_recv_ns);
                 tl_gateway_market(b->with.gateway, event, tail);
+                take_gateway_output(b, event->ts_recv_ns, false);
                 tl_recorder_market(b->with.recorder, event, tail, event->ts_recv_ns);
             }
             b->counts.events++;
             if (event->source == TL_SOURCE_MARKET) b->market.head++;
+            if (event->kind == TL_EVENT_DATA) b->rows.head++;
         }
         int64_t sent_ns = later(event->ts_recv_ns, b->compute_ns[event->sequence % COMPUTE_KEPT]);
         for (; next < count && commands[next].input_sequence <= event->sequence; next++)
@@ -367,6 +418,10 @@ static bool serve(tl_backtest *b, const tl_event *event, const tl_event_tail *ta
     uint64_t sequence = b->log->next_sequence;
     record.ts_recv_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
     record.source = (uint8_t)source;
+    if (record.kind == TL_EVENT_DATA) {
+        const data_row *row = tl_delay_line_at(&b->rows, (uint64_t)record.w[2]);
+        tl_host_set_data_row(b->with.host, (uint32_t)record.w[0], row->values);
+    }
     if (!tl_input_log_append(b->log, &record, tail)) return false;
     if (sequence > b->compute_drawn) {
         b->compute_drawn = sequence;

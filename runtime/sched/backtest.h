@@ -52,6 +52,11 @@ void tl_backtest_destroy(tl_backtest *backtest);
 /* Asks for `count` bars of a series before the strategy goes live (phase "history"). Before the first run only. */
 tl_status tl_backtest_warm(tl_backtest *backtest, uint32_t instrument, int64_t interval_ns, uint32_t count);
 
+/* Says that the simulator's outside input `feed` (of `columns` values a row) is the host's input `input`. Before the first run only. TL_ERR_LIMIT past
+ * TL_BACKTEST_COLUMNS or TL_BACKTEST_INPUTS. */
+enum { TL_BACKTEST_INPUTS = 64, TL_BACKTEST_COLUMNS = 256 };
+tl_status tl_backtest_data(tl_backtest *backtest, uint32_t feed, uint32_t input, uint32_t columns);
+
 /* Writes every command that reaches the gateway to a CSV file: time (ns), input sequence, kind, order id, symbol, side, type, time in force, quantity, price,
  * stop price. Before the first run only. TL_ERR_IO. */
 tl_status tl_backtest_write_decisions(tl_backtest *backtest, const tl_instruments *instruments, const char *path);

@@ -227,6 +227,7 @@ local function add_driver(self)
   local out = ffi.new "tl_backtest *[1]"
   check(C.tl_backtest_create(config, out))
   self.driver = ffi.gc(out[0], C.tl_backtest_destroy)
+  for i, input in ipairs(self.inputs.data) do check(C.tl_backtest_data(self.driver, input.feed, i - 1, #input.columns)) end
   if self.options.decisions then check(C.tl_backtest_write_decisions(self.driver, self.instruments, self.options.decisions)) end
   for i = 0, C.tl_host_intervals(self.host) - 1 do
     local interval = C.tl_host_interval_at(self.host, i)

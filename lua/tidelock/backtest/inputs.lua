@@ -76,14 +76,15 @@ local function open_csv(run, list, file, options, symbol, interval, name)
   if name then
     local columns = {}
     for i = 0, C.tl_csv_columns(csv) - 1 do columns[#columns + 1] = ffi.string(C.tl_csv_column(csv, i)) end
-    list.data[#list.data + 1] = { name = name, columns = columns, csv = csv }
+    list.data[#list.data + 1] = { name = name, columns = columns, feed = list.feeds }
   end
+  list.feeds = list.feeds + 1
   check(C.tl_simulator_add_csv(run.simulator, csv))
 end
 
 --- Opens all files of `options.data` and `options.inputs` into the run's simulator.
 function M.open(run, options)
-  local list = { files = {}, bars = {}, data = {}, notes = {} }
+  local list = { files = {}, bars = {}, data = {}, notes = {}, feeds = 0 }
   if #(options.data or {}) == 0 then error("no data: name files with --data", 0) end
   for _, spec in ipairs(options.data) do
     local file, symbol, interval = M.split(spec)
