@@ -239,6 +239,11 @@ describe("time zones", function()
     both(20240701, 13, "Europe/London", utc(20240701, 12))
     both(20240101, 12, "Europe/London", utc(20240101, 12))
     both(20600701, 13, "Europe/London", utc(20600701, 12))
+    -- The last Sunday of a month is its fourth or fifth.
+    both(20400324, 12, "Europe/London", utc(20400324, 12))
+    both(20400326, 13, "Europe/London", utc(20400326, 12))
+    both(20401027, 13, "Europe/London", utc(20401027, 12))
+    both(20401029, 12, "Europe/London", utc(20401029, 12))
     both(20240701, 17.5, "Asia/Kolkata", utc(20240701, 12))
     both(20990101, 23, "Australia/Sydney", utc(20990101, 12)) -- daylight time over the year's end
     both(20990701, 22, "Australia/Sydney", utc(20990701, 12))
