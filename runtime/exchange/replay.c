@@ -38,7 +38,6 @@ struct tl_replay {
     int64_t last_ns;
     int64_t close_ns; /* the calendar's close, for files without system events; INT64_MAX once one was seen */
     uint64_t tag;     /* set into references so that days do not meet */
-    uint64_t messages;
     uint64_t broken_trades;
     uint64_t played_ordinal; /* of the last message that was played */
     tl_itch_problem_counts problems;
@@ -51,6 +50,7 @@ struct tl_replay {
     bool aggressor_unknown; /* hidden trades always say B (files from 2014-07-14 on) */
     int phase;              /* tl_trading_state of the market by the last system event */
     uint32_t wanted[LOCATES];
+    uint8_t passed[LOCATES];  /* 1: not wanted, the reader passes over it */
     uint16_t relevant[BATCH]; /* places in batch */
     uint32_t instrument_of[BATCH];
     tl_itch_message batch[BATCH];
@@ -108,6 +108,7 @@ tl_status tl_replay_open(tl_venue *v, const char *path, int64_t midnight_ns, int
         tl_replay_close(r);
         return status;
     }
+    tl_itch_pass_over(r->reader, r->passed);
     *out = r;
     return TL_OK;
 }
@@ -510,7 +511,9 @@ static uint32_t look_up(tl_replay *r, const tl_itch_message *m) {
     tl_venue_ensure(v);
     tl_venue_instrument *of = &v->of[instrument];
     of->model = TL_FILL_ORDERS;
-    return r->wanted[m->locate] = of->want != 0 || of->followed ? WANTED + instrument : NOT_WANTED;
+    bool wanted = of->want != 0 || of->followed;
+    r->passed[m->locate] = !wanted;
+    return r->wanted[m->locate] = wanted ? WANTED + instrument : NOT_WANTED;
 }
 
 /* Which messages of the batch from `from` on are to be played. */
@@ -539,7 +542,6 @@ static bool refill(tl_replay *r) {
             r->ended = true;
             return false;
         }
-        r->messages += r->count;
         select_relevant(r, 0);
     } while (r->relevant_count == 0);
     r->prefetches = tl_books_live_orders(r->venue->books) > CACHED_ORDERS;
@@ -596,13 +598,14 @@ static uint32_t play_past(tl_replay *r, uint32_t instrument, uint32_t count) {
 
 tl_status tl_replay_follow(tl_replay *r, uint32_t instrument) {
     memset(r->wanted, NOT_LOOKED_UP, sizeof r->wanted);
-    if (r->messages == 0) return TL_OK;
+    memset(r->passed, 0, sizeof r->passed);
+    if (tl_itch_messages(r->reader) == 0) return TL_OK;
     tl_itch *reader;
     tl_status status = tl_itch_open(r->path, &reader);
     if (status != TL_OK) return status;
     tl_itch_close(r->reader);
     r->reader = reader;
-    r->messages = r->broken_trades = 0;
+    r->broken_trades = 0;
     r->ended = false;
     tl_itch_problem_counts problems =
         r->problems; /* the fresh book meets no other problems than are there, and these would count twice */
@@ -611,11 +614,11 @@ tl_status tl_replay_follow(tl_replay *r, uint32_t instrument) {
     uint32_t from;
     do {
         r->count = tl_itch_read(r->reader, r->batch, BATCH);
-        r->messages += r->count;
         from = play_past(r, instrument, r->count);
     } while (r->count > 0 && from == r->count);
     r->venue->quiet = quiet;
     r->problems = problems;
+    tl_itch_pass_over(r->reader, r->passed);
     select_relevant(r, from);
     return TL_OK;
 }
@@ -623,7 +626,7 @@ tl_status tl_replay_follow(tl_replay *r, uint32_t instrument) {
 /* ---- counts ---- */
 
 uint64_t tl_replay_messages(const tl_replay *r) {
-    return r->messages - (r->relevant_count > r->at ? r->count - r->relevant[r->at] : 0);
+    return r->at < r->relevant_count ? r->batch[r->relevant[r->at]].ordinal - 1 : tl_itch_messages(r->reader);
 }
 
 void tl_replay_problems(const tl_replay *r, tl_itch_problem_counts *counts) {

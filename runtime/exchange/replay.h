@@ -27,7 +27,7 @@ int64_t tl_replay_step(tl_replay *replay);
  * again up to here. */
 tl_status tl_replay_follow(tl_replay *replay, uint32_t instrument);
 
-/* Messages read, problems by kind, broken trades seen, bytes of the file. */
+/* Messages played or passed over, problems by kind, broken trades of wanted instruments, bytes of the file. */
 uint64_t tl_replay_messages(const tl_replay *replay);
 void tl_replay_problems(const tl_replay *replay, tl_itch_problem_counts *counts);
 uint64_t tl_replay_broken_trades(const tl_replay *replay);

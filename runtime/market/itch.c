@@ -16,6 +16,7 @@ struct tl_itch {
     int64_t last_ns;
     size_t at;
     size_t length;
+    const uint8_t *passed; /* flags by locate, NULL for none: see tl_itch_pass_over() */
     bool ended;
     tl_itch_problem_counts problems;
     uint8_t buffer[BUFFER_BYTES];
@@ -324,6 +325,22 @@ static size_t step_over(tl_itch *reader, tl_itch_problem problem, size_t step) {
     return step < have ? step : have;
 }
 
+void tl_itch_pass_over(tl_itch *reader, const uint8_t *locates) {
+    reader->passed = locates;
+}
+
+/* A sound frame of a locate that nobody wants: its time is looked at, nothing else. */
+static bool passed_over(tl_itch *reader, const uint8_t *body, unsigned length) {
+    if (length < TL_ITCH_HEADER_BYTES || !reader->passed[be16(body + TL_ITCH_AT_LOCATE)]) return false;
+    if (body[0] == TL_ITCH_SYSTEM_EVENT || body[0] == TL_ITCH_STOCK_DIRECTORY || tl_itch_length(body[0]) != length)
+        return false;
+    int64_t ts_ns = be48(body + TL_ITCH_AT_TIMESTAMP);
+    if (TL_UNLIKELY(ts_ns < reader->last_ns)) problem_at(reader, TL_ITCH_PROBLEM_BACKWARDS);
+    reader->last_ns = ts_ns;
+    reader->ordinal++;
+    return true;
+}
+
 unsigned tl_itch_read(tl_itch *reader, tl_itch_message *messages, unsigned capacity) {
     unsigned count = 0;
     while (count < capacity) {
@@ -352,6 +369,11 @@ unsigned tl_itch_read(tl_itch *reader, tl_itch_message *messages, unsigned capac
         tl_itch_problem problem = TL_ITCH_PROBLEM_BAD_LENGTH;
         size_t step = TL_ITCH_FRAME_BYTES + length;
         bool whole = length <= TL_ITCH_LENGTH_MAX && step <= have;
+        if (reader->passed != NULL && whole && passed_over(reader, frame + TL_ITCH_FRAME_BYTES, length)) {
+            reader->at += step;
+            reader->offset += step;
+            continue;
+        }
         if (TL_LIKELY(whole && tl_itch_decode(frame + TL_ITCH_FRAME_BYTES, length, m, &problem))) {
             if (TL_UNLIKELY(m->ts_ns < reader->last_ns)) problem_at(reader, TL_ITCH_PROBLEM_BACKWARDS);
             reader->last_ns = m->ts_ns;
@@ -415,6 +437,10 @@ uint32_t tl_itch_date_of_name(const char *path) {
 
 const tl_itch_problem_counts *tl_itch_problems(const tl_itch *reader) {
     return &reader->problems;
+}
+
+uint64_t tl_itch_messages(const tl_itch *reader) {
+    return reader->ordinal;
 }
 
 uint64_t tl_itch_consumed(const tl_itch *reader) {

@@ -70,6 +70,13 @@ bool tl_itch_decode(const uint8_t *body, unsigned length, tl_itch_message *messa
 /* Decodes up to `capacity` messages; returns how many, 0 at the end. */
 unsigned tl_itch_read(tl_itch *reader, tl_itch_message *messages, unsigned capacity);
 
+/* Messages of a locate whose flag is not 0 are counted and passed over without being decoded, but for the directory (R) and system events (S).
+ * `locates` holds 65,536 flags, stays the caller's and may change between reads; NULL ends it. */
+void tl_itch_pass_over(tl_itch *reader, const uint8_t *locates);
+
+/* Messages read so far, those that were passed over too. */
+uint64_t tl_itch_messages(const tl_itch *reader);
+
 /* The date found in the file's name as yyyymmdd, 0 when there is none. Names such as 01302020.NASDAQ_ITCH50.gz, S013020-v50.txt,
  * 20200130.itch and amzn_2012-06-21.itch are understood. */
 uint32_t tl_itch_date_of_name(const char *path);

@@ -237,6 +237,31 @@ describe("a replayed day", function()
     assert.is_nil(run:next())
   end)
 
+  it("passes over instruments that nobody wants, and follows one that is asked for later", function()
+    local history = two_sided()
+    local function both(ts)
+      history.symbol, history.locate = "BBB", 2
+      history:add(ts, 1000 + ts, "buy", 500000, 10)
+      history.symbol, history.locate = "AAA", 1
+      history:execute(ts + 1, 1, 1)
+    end
+    history.symbol, history.locate = "BBB", 2
+    history:directory(16)
+    for i = 1, 40 do both(20 + 10 * i) end
+    local run = venue.run { history = history }
+    run:play(229)
+    assert.equal(7 + 41, tonumber(run:counts().messages)) -- the one of BBB that comes next is passed over already
+    local other = venue.C.tl_instruments_find(run.instruments, "BBB")
+    venue.C.tl_simulator_want(run.simulator, other, 5)
+    run:take()
+    assert.same({ "level buy 200@500000 (20)", "quote 200 x 500000 / - x 0", "book" }, run.event)
+    run:step()
+    assert.same({ "level buy 210@500000 (21)", "quote 210 x 500000 / - x 0", "book" }, run.event)
+    run:play()
+    assert.equal(7 + 80, tonumber(run:counts().messages))
+    assert.equal(0, #run:problems())
+  end)
+
   it("gives an instrument that is asked for late the book that it would have", function()
     local run = venue.run { history = two_sided():execute(20, 1, 40):system(25, "Q"):execute(30, 1, 10), want = 0 }
     run:play(25)
