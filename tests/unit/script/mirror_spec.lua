@@ -406,6 +406,10 @@ describe("an order's life", function()
     w:settle()
     w:report { order_id = w.orders[slot].id_n, kind = C.TL_REPORT_RESTATED, price = 1499900, quantity = 100 }
     assert.same({ 1499900, 1500000 }, { w.orders[slot].price_n, w.orders[slot].wanted_price_n })
+    assert.is_true(w:replace(slot, 150)) -- what is asked already
+    assert.equal(0, #w:take())
+    assert.is_true(w:replace(slot, 149.99))
+    assert.equal(0, #w:take()) -- what it is already
   end)
 end)
 
@@ -663,6 +667,24 @@ describe("a quote", function()
     w:quote(BUY, 100, 151)
     w:settle()
     assert.equal(1510000, w.orders[slot].price_n)
+    for try = 1, 2 do
+      w:quote(BUY, 60, 151)
+      w:collect()
+      w:arrive(try == 1)
+      w:settle()
+    end
+    assert.equal(60, w.orders[slot].quantity_n)
+  end)
+
+  it("that was replaced by hand is brought back", function()
+    local w = world.new()
+    local slot = w:quote(BUY, 100, 150)
+    w:settle()
+    w:replace(slot, nil, 50)
+    w:settle()
+    w:quote(BUY, 100, 150)
+    w:settle()
+    assert.equal(100, w.orders[slot].quantity_n)
   end)
 
   it("that the venue slid stays where it is while the same price is asked", function()
