@@ -439,6 +439,16 @@ static uint32_t serve_own(tl_backtest *b, uint8_t kind, int64_t word) {
     return serve(b, &event, NULL, b->counts.now_ns, TL_SOURCE_OPERATOR);
 }
 
+/* The line whose report is next. At equal times they come as the gateway wrote them: what a venue answers to a bracket's leg follows the leg's own
+ * acceptance. */
+static tl_delay_line *next_report(tl_backtest *b) {
+    int64_t taken_ns = tl_delay_line_next_ns(&b->taken), answer_ns = tl_delay_line_next_ns(&b->answering);
+    if (taken_ns != answer_ns) return taken_ns < answer_ns ? &b->taken : &b->answering;
+    const tl_report *taken = tl_delay_line_at(&b->taken, b->taken.head);
+    const tl_report *answer = tl_delay_line_at(&b->answering, b->answering.head);
+    return taken->report_sequence < answer->report_sequence ? &b->taken : &b->answering;
+}
+
 static uint32_t serve_report(tl_backtest *b, tl_delay_line *line) {
     tl_report report = *(const tl_report *)tl_delay_line_at(line, line->head);
     int64_t due_ns = tl_delay_line_next_ns(line);
@@ -591,7 +601,7 @@ static uint32_t serve_next(tl_backtest *b, uint32_t max_records) {
             b->stage = STAGE_STOPPED;
             return serve_own(b, TL_EVENT_STOP, 0);
         }
-        if (due_ns == report_ns) return serve_report(b, taken_ns <= answer_ns ? &b->taken : &b->answering);
+        if (due_ns == report_ns) return serve_report(b, next_report(b));
         if (due_ns == market_ns) {
             uint32_t more = serve_market(b, max_records - served, history_ns, &handled);
             b->market_served += more;
