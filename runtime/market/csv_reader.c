@@ -299,18 +299,32 @@ static bool parse_side(const char *text, size_t length, uint8_t *side) {
     return false;
 }
 
+static const char NO_TIME[] = "is no time that can be read (docs/CSV.md lists the forms)";
+
+/* "'<cell>' <what>"; bytes that are no text show as dots. */
+static const char *quote_cell(tl_csv_reader *reader, const char *text, size_t length, const char *what) {
+    enum { SHOWN_BYTES = 40 };
+    char cell[SHOWN_BYTES + 1];
+    size_t n = length < SHOWN_BYTES ? length : SHOWN_BYTES;
+    for (size_t i = 0; i < n; i++)
+        cell[i] = (unsigned char)text[i] < ' ' || (unsigned char)text[i] > '~' ? '.' : text[i];
+    cell[n] = 0;
+    snprintf(reader->why, sizeof reader->why, "'%s%s' %s", cell, n < length ? "..." : "", what);
+    return reader->why;
+}
+
+/* What is wrong with a cell, NULL when nothing is. */
 static const char *take_text(int role, const char *text, size_t length, tl_csv_row *row) {
     switch (role) {
     case TL_CSV_TIME:
-        return tl_stamp_parse(text, length, &row->stamp) ? NULL
-                                                         : "it is no time that can be read (docs/CSV.md lists the forms)";
+        return tl_stamp_parse(text, length, &row->stamp) ? NULL : NO_TIME;
     case TL_CSV_TIME_OF_DAY:
-        return tl_stamp_parse_time_of_day(text, length, &row->tod_ns) ? NULL : "it is no time of day";
+        return tl_stamp_parse_time_of_day(text, length, &row->tod_ns) ? NULL : "is no time of day";
     case TL_CSV_SIDE:
         row->book_side = length >= 3 && (strncasecmp(text, "bid", 3) == 0 || strncasecmp(text, "ask", 3) == 0);
-        return parse_side(text, length, &row->side) ? NULL : "it is neither buy nor sell, bid nor ask";
+        return parse_side(text, length, &row->side) ? NULL : "is neither buy nor sell, bid nor ask";
     case TL_CSV_MAKER:
-        if (length == 0 || strchr("tTfF01", text[0]) == NULL) return "it is neither true nor false";
+        if (length == 0 || strchr("tTfF01", text[0]) == NULL) return "is neither true nor false";
         row->side = text[0] == 't' || text[0] == 'T' || text[0] == '1' ? TL_SIDE_SELL : TL_SIDE_BUY;
         return NULL;
     case TL_CSV_ID: {
@@ -324,8 +338,8 @@ static const char *take_text(int role, const char *text, size_t length, tl_csv_r
         return NULL;
     }
     case TL_CSV_SYMBOL:
-        if (length >= TL_SYMBOL_BYTES) return "the symbol is longer than 23 bytes";
-        if (memchr(text, 0, length) != NULL) return "the symbol holds a zero byte";
+        if (length >= TL_SYMBOL_BYTES) return "is a symbol longer than 23 bytes";
+        if (memchr(text, 0, length) != NULL) return "is a symbol with a zero byte in it";
         memcpy(row->symbol, text, length);
         row->symbol[length] = 0;
         return NULL;
@@ -341,7 +355,7 @@ static void place_number(const tl_csv_reader *reader, tl_csv_row *row, unsigned 
     row->numbers[slot] = number;
 }
 
-static tl_status take_row(const tl_csv_reader *reader, const tl_csv_layout *layout, const char *p, const char *end,
+static tl_status take_row(tl_csv_reader *reader, const tl_csv_layout *layout, const char *p, const char *end,
                           tl_csv_row *row, int *column, const char **why) {
     const char separator = reader->separator;
     char scratch[CELL_BYTES];
@@ -357,7 +371,7 @@ static tl_status take_row(const tl_csv_reader *reader, const tl_csv_layout *layo
                 stop = take_cell(p, end, separator, scratch, &text, &length);
                 if (stop == NULL || !tl_number_parse(text, length, &number)) {
                     *column = (int)i;
-                    *why = stop == NULL ? "a quote does not end" : "it is not a number";
+                    *why = stop == NULL ? "a quote does not end" : quote_cell(reader, text, length, "is not a number");
                     return TL_ERR_FORMAT;
                 }
             }
@@ -374,13 +388,14 @@ static tl_status take_row(const tl_csv_reader *reader, const tl_csv_layout *layo
                 length--;
             if (TL_UNLIKELY(!tl_stamp_parse(p, length, &row->stamp))) {
                 *column = (int)i;
-                *why = take_text(TL_CSV_TIME, "", 0, row);
+                *why = quote_cell(reader, p, length, NO_TIME);
                 return TL_ERR_FORMAT;
             }
             p = stop;
         } else {
             p = take_cell(p, end, separator, scratch, &text, &length);
-            *why = p == NULL ? "a quote does not end" : role > 0 ? take_text(role, text, length, row) : NULL;
+            const char *what = p != NULL && role > 0 ? take_text(role, text, length, row) : NULL;
+            *why = p == NULL ? "a quote does not end" : what != NULL ? quote_cell(reader, text, length, what) : NULL;
             if (TL_UNLIKELY(role < 0 && p != NULL && length > 0)) *why = "there are more fields than the header has columns";
             if (TL_UNLIKELY(*why != NULL)) {
                 *column = (int)i;

@@ -31,6 +31,7 @@ typedef struct tl_csv_reader {
     int8_t shift;                 /* decimals that prices have been multiplied away (LEAN: 4) */
     char ticker[TL_SYMBOL_BYTES]; /* that the header names (yfinance), "" = none */
     char stream_error[256];
+    char why[128]; /* what is wrong with the row last read */
 } tl_csv_reader;
 
 typedef struct tl_csv_row {

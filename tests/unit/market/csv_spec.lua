@@ -187,15 +187,15 @@ describe("CSV bars", function()
     assert.equal(2, #list)
     assert.same({
       "line 3, column 3 (high): the high is below the bar's low", "line 4, column 4 (low): the low is above the bar's open",
-      "line 5, column 3 (high): the high is below the bar's open", "line 6, column 3 (high): it is not a number",
+      "line 5, column 3 (high): the high is below the bar's open", "line 6, column 3 (high): 'x' is not a number",
       "line 7, column 2 (open): the price is missing", "line 8, column 6 (volume): it is negative",
       "line 9, column 5 (close): the row ends before this column", "line 10, column 7 (): there are more fields than the header has columns",
-      "line 11, column 1 (time): it is no time that can be read (docs/CSV.md lists the forms)",
+      "line 11, column 1 (time): '2024-13-01' is no time that can be read (docs/CSV.md lists the forms)",
       "line 12, column 1 (time): the time is before that of the row in front of it; rows must be ordered by time",
       "line 14, column 2 (open): the price is 0", "line 15, column 3 (high): a quote does not end",
       "line 16, column 6 (volume): the number does not fit: with 0 decimals the limit is 9223372036854775807",
       "line 17, column 1 (time): a time of day among rows that stand for whole days",
-      "line 19, column 1 (time): a second bar of the same time", "line 20, column 3 (high): it is not a number",
+      "line 19, column 1 (time): a second bar of the same time", "line 20, column 3 (high): 'inf' is not a number",
       "line 21, column 2 (open): the price is missing",
     }, problems)
     assert.matches("^/.*, line 3, column 3 %(high%)", ffi.string(C.tl_csv_first_problem(csv)))
@@ -369,7 +369,7 @@ describe("CSV outside data", function()
     assert.same({ kind = DATA, ts = "2024-07-05 20:00:00", row = 1, values = { score = 0.5, count = 7 } }, list[1])
     assert.is_true(list[2].values.score ~= list[2].values.score)
     assert.equal(1000, list[2].values.count)
-    assert.same({ "line 4, column 3 (score): it is not a number" }, problems)
+    assert.same({ "line 4, column 3 (score): 'x' is not a number" }, problems)
   end)
 end)
 
