@@ -11,8 +11,8 @@ local M = {}
 
 local real = {
   tostring = tostring, pcall = pcall, xpcall = xpcall, next = next, type = type, error = error, select = select, rawget = rawget,
-  setmetatable = setmetatable, getmetatable = getmetatable, resume = coroutine.resume, create = coroutine.create, gsub = string.gsub, format = string.format, date = os.date, time = os.time,
-  debug = debug, open = io.open, load = load,
+  setmetatable = setmetatable, getmetatable = getmetatable, resume = coroutine.resume, create = coroutine.create, gsub = string.gsub,
+  format = string.format, date = os.date, debug = debug, open = io.open, load = load,
 }
 
 --- Library modules by the names that scripts use; reserved.
