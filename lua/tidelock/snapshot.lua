@@ -43,7 +43,7 @@ local book_t = ffi.typeof "tl_shown_book"
 local level = ffi.new "tl_view_level"
 local walked = ffi.new "double[2]"
 local BUY, SELL = tonumber(C.TL_SIDE_BUY), tonumber(C.TL_SIDE_SELL)
-local book_fields = { "bid", "ask", "own", "mid", "microprice", "imbalance", "vwap", "depth", "seq", "ts", "ts_recv", "symbol", "iso" }
+local book_fields = { "bid", "ask", "own", "mid", "microprice", "imbalance", "vwap", "depth", "seq", "ts", "ts_recv", "symbol", "iso", "copy" }
 
 local function side_number(side, level_)
   if side == "buy" then return BUY elseif side == "sell" then return SELL end
@@ -139,6 +139,79 @@ function book_methods.iso(self)
   return events.iso(self.at_ns)
 end
 
+-- A copied book is tables: it is made to be kept, not to be fast.
+local Copied = { __metatable = "book" }
+Copied.__index = function(_, key)
+  return Copied[key] or unknown("a book", key, book_fields)
+end
+Copied.__newindex = read_only "book"
+
+local function copied_level(self, list, i)
+  if type(i) ~= "number" then error("a level is a number, 1 the best", 3) end
+  local one = list[i]
+  if not one then return nil end
+  return one.price / self.price_unit, one.size / self.size_unit, one.orders
+end
+
+function Copied:bid(i) return copied_level(self, self.bids, i) end
+function Copied:ask(i) return copied_level(self, self.asks, i) end
+
+function Copied:own(side, i)
+  local one = (side_number(side, 2) == BUY and self.bids or self.asks)[i]
+  return one and one.own
+end
+
+function Copied:mid()
+  local bid, ask = self.bids[1], self.asks[1]
+  return bid and ask and (bid.price + ask.price) / 2 / self.price_unit or nil
+end
+
+function Copied:microprice()
+  local bid, ask = self.bids[1], self.asks[1]
+  return bid and ask and (bid.price * ask.size + ask.price * bid.size) / (bid.size + ask.size) / self.price_unit or nil
+end
+
+function Copied:imbalance(n)
+  local bids, asks = 0, 0
+  for i = 1, math.min(n or 1, self.depth) do
+    bids, asks = bids + (self.bids[i] and self.bids[i].size or 0), asks + (self.asks[i] and self.asks[i].size or 0)
+  end
+  if bids + asks == 0 then return nil end
+  return (bids - asks) / (bids + asks)
+end
+
+function Copied:vwap(side, quantity)
+  local list, wanted = side_number(side, 2) == BUY and self.asks or self.bids, quantity * self.size_unit
+  local left, value = wanted, 0
+  for i = 1, #list do
+    if left <= 0 then break end
+    local take = math.min(list[i].size, left)
+    value, left = value + take * list[i].price, left - take
+  end
+  local found = wanted - left
+  if found == 0 then return nil, 0 end
+  return value / found / self.price_unit, found / self.size_unit
+end
+
+function Copied:iso() return self.iso_text end
+
+--- The book as it is now, to be kept.
+function book_methods.copy(self)
+  check_book(self, "copy")
+  local copy = {
+    bids = {}, asks = {}, symbol = symbol_of(self.instrument_n), seq = self.sequence_n, ts = tonumber(self.at_ns), ts_recv = tonumber(self.received_ns),
+    depth = math.max(self.bids_n, self.asks_n), iso_text = events.iso(self.at_ns), price_unit = self.price_unit, size_unit = self.size_unit,
+  }
+  for side, list in pairs { buy = copy.bids, sell = copy.asks } do
+    local number = side_number(side, 2)
+    for i = 1, copy.depth do
+      if not level_at(self, number, i) then break end
+      list[i] = { price = tonumber(level.price), size = tonumber(level.size), orders = level.count, own = self:own(side, i) }
+    end
+  end
+  return setmetatable(copy, Copied)
+end
+
 ffi.metatype(book_t, {
   __index = function(self, key)
     if key == "depth" then return math.max(self.bids_n, self.asks_n)
@@ -168,7 +241,7 @@ end
 -- ---- bars ----
 
 local bars_t = ffi.typeof "tl_shown_bars"
-local bars_fields = { "open", "high", "low", "close", "volume", "trades", "vwap", "ts", "ts_open", "symbol", "interval" }
+local bars_fields = { "open", "high", "low", "close", "volume", "trades", "vwap", "ts", "ts_open", "symbol", "interval", "copy" }
 local bars_methods = {}
 
 local function bar_at(self, i, method)
@@ -210,6 +283,29 @@ end
 function bars_methods.ts_open(self, i)
   local bar = bar_at(self, i, "ts_open")
   return bar and tonumber(bar.opened_ns)
+end
+
+local CopiedBars = { __metatable = "bars", __newindex = read_only "bars" }
+CopiedBars.__index = function(_, key)
+  return rawget(CopiedBars, key) or unknown("bars", key, bars_fields)
+end
+for _, name in ipairs { "open", "high", "low", "close", "vwap", "volume", "trades", "ts", "ts_open" } do
+  CopiedBars[name] = function(self, i)
+    local bar = rawget(self, i < 0 and #self + 1 + i or i)
+    return bar and bar[name]
+  end
+end
+
+--- The bars as they are now, to be kept.
+function bars_methods.copy(self)
+  bar_at(self, 1, "copy")
+  local copy = {}
+  for i = 1, self.count_n do
+    copy[i] = {}
+    for _, name in ipairs { "open", "high", "low", "close", "vwap", "volume", "trades", "ts", "ts_open" } do copy[i][name] = bars_methods[name](self, i) end
+  end
+  copy.symbol, copy.interval = symbol_of(self.instrument_n), events.interval_name(tonumber(self.interval_ns))
+  return setmetatable(copy, CopiedBars)
 end
 
 ffi.metatype(bars_t, {
@@ -297,7 +393,14 @@ end
 -- ---- position ----
 
 local position_t = ffi.typeof "tl_shown_position"
-local position_fields = { "symbol", "quantity", "average_price", "realized_pnl", "unrealized_pnl", "fees", "net_pnl", "funding", "currency" }
+local position_fields = { "symbol", "quantity", "average_price", "realized_pnl", "unrealized_pnl", "fees", "net_pnl", "funding", "currency", "copy" }
+
+local const_position_t = ffi.typeof("const $", position_t)
+
+local function copy_position(self)
+  if not ffi.istype(position_t, self) then error("call it as a method: position:copy()", 2) end
+  return const_position_t(self)
+end
 
 local function unrealized(self)
   local quantity, mark = self.quantity_n, self.mark_n
@@ -316,6 +419,7 @@ ffi.metatype(position_t, {
     elseif key == "net_pnl" then return self.realized + unrealized(self) - self.fees - self.funding
     elseif key == "symbol" then return symbol_of(self.instrument_n)
     elseif key == "currency" then return events.settle(self.instrument_n)
+    elseif key == "copy" then return copy_position
     end
     return unknown("a position", key, position_fields)
   end,

@@ -80,8 +80,13 @@ const double *tl_runtime_data_row(const tl_host *h, uint32_t input) {
 
 /* ---- instants ---- */
 
+/* Calendars know the years 1685 to 2255: what is near the ends of 64 bits has no date there. */
+static bool has_date(int64_t ts_ns) {
+    return ts_ns > -9000000000000000000 && ts_ns < 9000000000000000000;
+}
+
 double tl_runtime_time_of_day_ns(const tl_host *h, uint32_t instrument, int64_t ts_ns) {
-    if (!h->config.calendars || instrument >= h->instrument_count) {
+    if (!h->config.calendars || instrument >= h->instrument_count || !has_date(ts_ns)) {
         int64_t day_ns = 86400000000000, within = ts_ns % day_ns;
         return (double)(within < 0 ? within + day_ns : within);
     }
@@ -117,7 +122,7 @@ int tl_runtime_iso(int64_t ts_ns, char *text) {
 void tl_runtime_session(const tl_host *h, uint32_t instrument, int64_t ts_ns, double *open, double *close,
                         double *next_open) {
     *open = *close = *next_open = NAN;
-    if (!h->config.calendars || instrument >= h->instrument_count) return;
+    if (!h->config.calendars || instrument >= h->instrument_count || !has_date(ts_ns)) return;
     uint32_t calendar = tl_instruments_at(h->config.instruments, instrument)->calendar;
     tl_session session;
     bool inside;

@@ -104,7 +104,12 @@ function M.declare(given)
   if given.orders ~= nil and type(given.orders) ~= "boolean" then error("orders is true or false", 2) end
   declared.orders = given.orders or false
   if given.bars ~= nil then
-    for i, text in ipairs(list_of_strings("bars", given.bars, 2)) do declared.bars[i] = M.interval(text, 2) end
+    local seen = {}
+    for i, text in ipairs(list_of_strings("bars", given.bars, 2)) do
+      local ns = M.interval(text, 2)
+      if seen[ns] then error(("bars names one interval twice: \"%s\" and \"%s\""):format(seen[ns], text), 2) end
+      declared.bars[i], seen[ns] = ns, text
+    end
     table.sort(declared.bars)
   end
   if given.data ~= nil then declared.data = list_of_strings("data", given.data, 2) end

@@ -123,6 +123,32 @@ describe("snapshots", function()
     assert.matches("^10.0233%d* 15 | 9.992%d* 25$", lines[20])
   end)
 
+  it("are kept by copies, which stay as they were", function()
+    local world = world_of [[
+      function s:on_book(b)
+        if not self.book then
+          self.book, self.bars, self.position = b:copy(), snapshot.bars("AAPL", "1m", 5):copy(), snapshot.position("AAPL"):copy()
+          local c = self.book
+          for _, f in ipairs {
+            function(x) return x:bid(1) end, function(x) return x:ask(2) end, function(x) return x:mid() end, function(x) return x:microprice() end,
+            function(x) return x:imbalance(2) end, function(x) return x:vwap("buy", 15) end, function(x) return x:vwap("sell", 1000) end,
+            function(x) return x.seq, x.ts, x:iso() end, function(x) return x:own("buy", 1), x.depth, x.symbol end,
+          } do
+            local a1, a2, a3 = f(b)
+            local b1, b2, b3 = f(c)
+            if a1 ~= b1 or a2 ~= b2 or a3 ~= b3 then print("differs", _, a1, b1, a2, b2) end
+          end
+        else
+          log.info("%s %s %s %d %s %s", self.book:bid(1), b:bid(1), self.bars:close(-1), #self.bars, self.position.quantity,
+            pcall(function() self.book.x = 1 end))
+        end
+      end]]
+    world:start():bar("AAPL", 1, 2, 1, 2):level("AAPL", "buy", 10, 5, 2):level("AAPL", "buy", 9.99, 20):level("AAPL", "sell", 10.02, 10)
+    world:level("AAPL", "sell", 10.03, 10):book("AAPL"):bar("AAPL", 1, 3, 1, 3):level("AAPL", "buy", 10.01, 1):book("AAPL")
+    assert.is_true(world:drain())
+    assert.same({ "10 10.01 2 1 0 false" }, world:lines())
+  end)
+
   it("hold more bars when more are asked for", function()
     local world = world_of [[
       function s:on_bar(b)
