@@ -13,8 +13,8 @@ describe("tidelock check", function()
   end
 
   it("finds nothing in the shipped strategies", function()
-    local code, out = cli.run "check scripts/market_maker.lua scripts/imbalance_taker.lua"
-    assert.equal("2 files, no problems\n", out)
+    local code, out = cli.run "check scripts/market_maker.lua scripts/imbalance_taker.lua scripts/sma_cross.lua"
+    assert.equal("3 files, no problems\n", out)
     assert.equal(0, code)
   end)
 
