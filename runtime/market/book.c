@@ -220,14 +220,7 @@ void tl_books_prefetch(const tl_books *books, uint64_t reference) {
 }
 
 void tl_books_prefetch_order(const tl_books *books, uint64_t reference) {
-    __builtin_prefetch(&books->orders[books->slots[books_key(reference) & books->mask].order], 1);
-}
-
-void tl_books_prefetch_level(const tl_books *books, uint64_t reference) {
-    const tl_book_order *o = &books->orders[books->slots[books_key(reference) & books->mask].order];
-    __builtin_prefetch(&books->levels[o->level], 1);
-    __builtin_prefetch(&books->orders[o->next], 1);
-    __builtin_prefetch(&books->orders[o->previous], 1);
+    __builtin_prefetch(&books->orders[books_likely(books, reference)], 1);
 }
 
 uint64_t tl_books_live_orders(const tl_books *books) {

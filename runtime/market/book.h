@@ -2,8 +2,8 @@
  *
  * One tl_books owns all orders, levels and books. Orders stand in FIFO queues in their price level; levels of a side are kept in
  * price order, best last in the array, so that work near the touch moves little. Orders are found by their 64-bit reference
- * through an open-addressed index of live orders only: the cost of a message does not depend on how many there ever were, and
- * consecutive references share cache lines. Handles are indices, stable for an order's life.
+ * through an open-addressed index of live orders only: the cost of a message does not depend on how many there ever were.
+ * Handles are indices, stable for an order's life.
  *
  * A single owner calls; nothing is shared. No call allocates in the steady state (arrays are reserved virtual memory that is
  * touched as it grows; the index doubles).
@@ -96,10 +96,9 @@ uint32_t tl_books_level_at(const tl_books *books, uint32_t instrument, int side,
 uint32_t tl_books_level_find(const tl_books *books, uint32_t instrument, int side, int64_t price);
 
 /* Hints that an order will soon be looked for, for callers that see several messages ahead: first its slot in the index, some
- * messages later its order, then its level and neighbours. They change nothing and are harmless for any reference. */
+ * messages later the order. They change nothing and are harmless for any reference. */
 void tl_books_prefetch(const tl_books *books, uint64_t reference);
 void tl_books_prefetch_order(const tl_books *books, uint64_t reference);
-void tl_books_prefetch_level(const tl_books *books, uint64_t reference);
 
 /* Live orders over all books. */
 uint64_t tl_books_live_orders(const tl_books *books);

@@ -145,6 +145,14 @@ static inline uint32_t books_find(const tl_books *books, uint64_t reference) {
     return TL_BOOKS_NO_SLOT;
 }
 
+/* The order that a reference is likely to be, by the slots alone; TL_BOOK_NIL when it is surely not live. */
+static inline tl_book_handle books_likely(const tl_books *books, uint64_t reference) {
+    uint32_t key = books_key(reference), at = key & books->mask;
+    while (books->slots[at].order != TL_BOOK_NIL && books->slots[at].key != key)
+        at = (at + 1) & books->mask;
+    return books->slots[at].order;
+}
+
 /* Frees a slot and closes the hole by moving back what probed past it. */
 static inline void books_forget(tl_books *books, uint32_t hole) {
     books_slot *slots = books->slots;

@@ -7,7 +7,7 @@
 
 #include "market/stream.h"
 
-enum { BUFFER_BYTES = 1 << 20 };
+enum { BUFFER_BYTES = 1 << 18 };
 
 struct tl_itch {
     tl_stream *stream;

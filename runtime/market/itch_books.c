@@ -149,10 +149,7 @@ LOOK look look_at_order(const tl_books *books, const tl_itch_directory *director
             __builtin_prefetch(&books->sides[found.book_side]);
         }
     } else if (names_order(m->type)) {
-        uint32_t key = books_key(m->reference), at = key & books->mask;
-        while (books->slots[at].order != TL_BOOK_NIL && books->slots[at].key != key)
-            at = (at + 1) & books->mask;
-        found.order = books->slots[at].order;
+        found.order = books_likely(books, m->reference);
         __builtin_prefetch(&books->orders[found.order], 1);
     }
     return found;

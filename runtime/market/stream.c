@@ -9,7 +9,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum { INPUT_BYTES = 256 * 1024, MAGIC_BYTES = 4 };
+enum { INPUT_BYTES = 128 * 1024, MAGIC_BYTES = 4 };
 
 typedef enum packing { PLAIN, GZIP, ZSTD } packing;
 

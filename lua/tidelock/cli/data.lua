@@ -110,7 +110,7 @@ local function itch_summary(file)
   local problems = problem_list(totals.problems)
   local messages = number(totals.messages)
   if messages == 0 then
-    local why = number(totals.bytes) == 0 and "it is empty" or "no message of ITCH 5.0 in it"
+    local why = number(totals.bytes) == 0 and not problems[1] and "it is empty" or "no message of ITCH 5.0 in it"
     if problems[1] then why = why .. "; first problem: " .. problems[1].kind .. " at byte " .. problems[1].first_offset end
     error(file .. ": " .. why, 0)
   end
