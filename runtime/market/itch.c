@@ -98,6 +98,17 @@ static inline uint8_t side_of(uint8_t letter) {
     return letter == 'B' ? TL_SIDE_BUY : letter == 'S' ? TL_SIDE_SELL : TL_SIDE_NONE;
 }
 
+/* All but the number and the place, which are the first two words. Written out because GCC makes `rep stos` of a memset() of this size,
+ * which takes a quarter of the decoding's time. */
+static inline void clear(tl_itch_message *m) {
+    typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
+    TL_STATIC_ASSERT(sizeof *m == 7 * sizeof(pair) + 8 && offsetof(tl_itch_message, ts_ns) == sizeof(pair),
+                     "the words to clear");
+    pair *words = (pair *)(void *)m, zero = {0};
+    words[1] = words[2] = words[3] = words[4] = words[5] = words[6] = zero;
+    memset(words + 7, 0, 8);
+}
+
 bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_itch_problem *problem) {
     unsigned wanted = length > 0 ? tl_itch_length(b[0]) : 0;
     if (TL_UNLIKELY(wanted == 0)) {
@@ -108,10 +119,7 @@ bool tl_itch_decode(const uint8_t *b, unsigned length, tl_itch_message *m, tl_it
         *problem = TL_ITCH_PROBLEM_BAD_LENGTH;
         return false;
     }
-    uint64_t ordinal = m->ordinal, offset = m->offset;
-    memset(m, 0, sizeof *m);
-    m->ordinal = ordinal;
-    m->offset = offset;
+    clear(m);
     m->type = b[0];
     m->locate = be16(b + TL_ITCH_AT_LOCATE);
     m->tracking = be16(b + TL_ITCH_AT_TRACKING);

@@ -46,10 +46,14 @@ static uint32_t name_instrument(tl_itch_directory *directory, const tl_itch_mess
     return id;
 }
 
-uint32_t tl_itch_instrument(tl_itch_directory *directory, const tl_itch_message *m) {
+static inline uint32_t instrument_of(tl_itch_directory *directory, const tl_itch_message *m) {
     uint32_t id = directory->ids[m->locate];
     if (TL_LIKELY(id != 0 && m->type != TL_ITCH_STOCK_DIRECTORY)) return id - 1;
     return name_instrument(directory, m);
+}
+
+uint32_t tl_itch_instrument(tl_itch_directory *directory, const tl_itch_message *m) {
+    return instrument_of(directory, m);
 }
 
 int tl_itch_state(const tl_itch_message *m) {
@@ -204,7 +208,7 @@ void tl_itch_apply(tl_books *books, tl_itch_directory *directory, const tl_itch_
             if (i + AHEAD_LEVEL < count) look_at_level(books, &looks[(i + AHEAD_LEVEL) % LOOKS]);
             if (i + AHEAD_PLACE < count) look_at_place(books, &looks[(i + AHEAD_PLACE) % LOOKS], &messages[i + AHEAD_PLACE]);
         }
-        uint32_t instrument = tl_itch_instrument(directory, &messages[i]);
+        uint32_t instrument = instrument_of(directory, &messages[i]);
         if (instruments_of != NULL) instruments_of[i] = instrument;
         apply(books, instrument, &messages[i], counts);
     }
