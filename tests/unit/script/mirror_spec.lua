@@ -3,6 +3,8 @@ local world = require "support.mirror_world"
 local C, ffi = native.C, native.ffi
 local BUY, SELL, NAN = world.BUY, world.SELL, world.NAN
 
+local allocations = require "allocations"
+
 local function ns(value) return tonumber(value) end
 
 describe("a mirror's send", function()
@@ -791,6 +793,33 @@ describe("a mirror after many random steps", function()
       end
     end
     assert.equal(0, ns(C.tl_mirror_illegal_transitions(w.mirror)))
+  end)
+end)
+
+describe("the mirror's memory", function()
+  it("is touched, never asked for: no call of a running strategy allocates", function()
+    if not allocations.known() then pending "the process's heap is not jemalloc" return end
+    local w = world.new()
+    local options, report, shown = world.options { tag = 1 }, ffi.new "tl_report", ffi.new "tl_shown_report"
+    local m = w.mirror
+    local function round(i)
+      C.tl_mirror_event(m, i, i)
+      local slot = C.tl_mirror_quote(m, 0, BUY, 100, 150, options)
+      C.tl_mirror_send(m, 0, SELL, 100, 151, nil)
+      report.order_id, report.kind, report.price, report.quantity = w.orders[slot].id_n, C.TL_REPORT_ACCEPTED, 1500000, 100
+      C.tl_mirror_report(m, report, i, i, shown)
+      C.tl_mirror_quote(m, 0, BUY, 100, 149, options)
+      C.tl_mirror_replace(m, slot, w.orders[slot].generation_n, 148, 50, 0)
+      report.kind, report.price, report.quantity = C.TL_REPORT_FILL, 1490000, 100
+      C.tl_mirror_report(m, report, i, i, shown)
+      C.tl_mirror_cancel_all(m, 0, 0, 0)
+      report.order_id, report.kind = C.tl_mirror_last_id(m), C.TL_REPORT_CANCELED
+      C.tl_mirror_report(m, report, i, i, shown)
+      C.tl_mirror_quote(m, 0, BUY, -1, 149, options)
+      C.tl_mirror_clear_commands(m)
+    end
+    for i = 1, 100 do round(i) end
+    assert.equal(0, allocations.of(function() for i = 101, 20100 do round(i) end end))
   end)
 end)
 
