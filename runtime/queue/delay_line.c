@@ -22,7 +22,7 @@ void tl_delay_line_close(tl_delay_line *line) {
     line->head = line->tail = 0;
 }
 
-static bool grow(tl_delay_line *line) {
+bool tl_delay_line_grow(tl_delay_line *line) {
     uint64_t old = line->mask + 1, size = old * 2;
     uint8_t *items = malloc(size * line->item_bytes);
     int64_t *times = malloc(size * sizeof *times);
@@ -41,12 +41,4 @@ static bool grow(tl_delay_line *line) {
     line->times = times;
     line->mask = size - 1;
     return true;
-}
-
-void *tl_delay_line_push(tl_delay_line *line, int64_t at_ns) {
-    if (line->tail - line->head > line->mask && !grow(line)) return NULL;
-    if (at_ns < line->last_ns) at_ns = line->last_ns;
-    line->last_ns = at_ns;
-    line->times[line->tail & line->mask] = at_ns;
-    return tl_delay_line_at(line, line->tail++);
 }

@@ -22,13 +22,23 @@ typedef struct tl_delay_line {
 tl_status tl_delay_line_init(tl_delay_line *line, size_t item_bytes);
 void tl_delay_line_close(tl_delay_line *line);
 
-/* Room for one more item that comes out at `at_ns`, or with its predecessor when that is later; to be filled by the caller. NULL when there is no
- * memory. */
-void *tl_delay_line_push(tl_delay_line *line, int64_t at_ns);
+/* Doubles the line's room. False when there is no memory. */
+bool tl_delay_line_grow(tl_delay_line *line);
 
 #ifndef TL_CDEF
 static inline bool tl_delay_line_is_empty(const tl_delay_line *line) {
     return line->head == line->tail;
+}
+
+/* Room for one more item that comes out at `at_ns`, or with its predecessor when that is later; to be filled by the caller. NULL when there is no
+ * memory. */
+static inline void *tl_delay_line_push(tl_delay_line *line, int64_t at_ns) {
+    if (TL_UNLIKELY(line->tail - line->head > line->mask) && !tl_delay_line_grow(line)) return NULL;
+    if (at_ns < line->last_ns) at_ns = line->last_ns;
+    line->last_ns = at_ns;
+    uint64_t index = line->tail++ & line->mask;
+    line->times[index] = at_ns;
+    return line->items + index * line->item_bytes;
 }
 
 /* When the first item comes out, INT64_MAX when there is none. */

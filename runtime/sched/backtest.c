@@ -73,6 +73,7 @@ struct tl_backtest {
     uint32_t warm_count;
     int64_t command_ns;        /* time of the last command */
     uint32_t commands_at_once; /* commands before it at just that time */
+    bool history_over;         /* nothing is left of it */
     bool history_phase;        /* bars of warm-up are being sent */
     bool no_memory;
     stage stage;
@@ -274,7 +275,9 @@ static void take_data(tl_backtest *b, const tl_event *event) {
     }
 }
 
-static void take_market(tl_backtest *b) {
+/* True when bars have moved: their closes are to be looked at again. */
+static bool take_market(tl_backtest *b) {
+    bool moved = false;
     uint32_t slots;
     const tl_event *event = tl_simulator_events(b->with.simulator, &slots);
     for (const tl_event *end = event + slots; event < end;) {
@@ -282,12 +285,14 @@ static void take_market(tl_backtest *b) {
         const tl_event_tail *tail = (const tl_event_tail *)(event + 1);
         if (event->kind == TL_EVENT_BAR) {
             gather_bar(b, event, tail);
+            moved = true;
         } else if (event->kind == TL_EVENT_DATA) {
             take_data(b, event);
         } else {
             if (event->kind == TL_EVENT_TRADE && b->with.bars != NULL) {
                 close_built_bars(b, event->ts_ns);
                 tl_bars_feed(b->with.bars, event, NULL);
+                moved = true;
             }
             staged *place = tl_delay_line_push(&b->market, later(event->ts_ns, tl_latency_draw(b->with.feed)));
             if (place == NULL) {
@@ -299,15 +304,18 @@ static void take_market(tl_backtest *b) {
         }
         event += length;
     }
+    return moved;
 }
 
-static void take_venue_output(tl_backtest *b) {
-    take_market(b);
+/* True when something other than market data came out. */
+static bool take_venue_output(tl_backtest *b) {
+    bool moved = take_market(b);
     uint32_t count;
     const tl_report *reports = tl_simulator_reports(b->with.simulator, &count);
     for (uint32_t i = 0; i < count; i++)
         push(b, &b->reporting, later(reports[i].ts_venue_ns, tl_latency_draw(b->with.report)), &reports[i]);
     tl_simulator_clear_output(b->with.simulator);
+    return moved || count > 0;
 }
 
 /* ---- the gateway ---- */
@@ -414,22 +422,22 @@ static void collect(tl_backtest *b) {
 
 /* Appends a record that is due at due_ns; it waits while the strategy computes. False when the log is full. */
 static bool serve(tl_backtest *b, const tl_event *event, const tl_event_tail *tail, int64_t due_ns, int source) {
-    tl_event record = *event;
     uint64_t sequence = b->log->next_sequence;
-    record.ts_recv_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
-    record.source = (uint8_t)source;
-    if (record.kind == TL_EVENT_DATA) {
-        const data_row *row = tl_delay_line_at(&b->rows, (uint64_t)record.w[2]);
-        tl_host_set_data_row(b->with.host, (uint32_t)record.w[0], row->values);
+    if (event->kind == TL_EVENT_DATA) {
+        const data_row *row = tl_delay_line_at(&b->rows, (uint64_t)event->w[2]);
+        tl_host_set_data_row(b->with.host, (uint32_t)event->w[0], row->values);
     }
-    if (!tl_input_log_append(b->log, &record, tail)) return false;
+    if (!tl_input_log_append(b->log, event, tail)) return false;
+    tl_event *record = &b->log->slots[(b->log->end - tl_event_slots(event->kind)) & b->log->mask];
+    record->ts_recv_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
+    record->source = (uint8_t)source;
     if (sequence > b->compute_drawn) {
         b->compute_drawn = sequence;
         b->compute_ns[sequence % COMPUTE_KEPT] =
             (b->handled_kinds >> event->kind & 1) ? tl_latency_draw(b->with.compute) : 0;
     }
-    b->busy_until_ns = later(record.ts_recv_ns, b->compute_ns[sequence % COMPUTE_KEPT]);
-    b->counts.now_ns = record.ts_recv_ns;
+    b->busy_until_ns = later(record->ts_recv_ns, b->compute_ns[sequence % COMPUTE_KEPT]);
+    b->counts.now_ns = record->ts_recv_ns;
     b->quantum--;
     return true;
 }
@@ -443,7 +451,7 @@ static uint32_t serve_own(tl_backtest *b, uint8_t kind, int64_t word) {
  * acceptance. */
 static tl_delay_line *next_report(tl_backtest *b) {
     int64_t taken_ns = tl_delay_line_next_ns(&b->taken), answer_ns = tl_delay_line_next_ns(&b->answering);
-    if (taken_ns != answer_ns) return taken_ns < answer_ns ? &b->taken : &b->answering;
+    if (taken_ns != answer_ns || taken_ns == NEVER) return taken_ns < answer_ns ? &b->taken : &b->answering;
     const tl_report *taken = tl_delay_line_at(&b->taken, b->taken.head);
     const tl_report *answer = tl_delay_line_at(&b->answering, b->answering.head);
     return taken->report_sequence < answer->report_sequence ? &b->taken : &b->answering;
@@ -465,9 +473,9 @@ static bool is_handled(const tl_backtest *b, const tl_event *event) {
     return b->handled_kinds >> event->kind & 1;
 }
 
-/* Market records up to the first that has a handler, and behind it those that no answer to what it sends can precede. *handled tells whether one with a
- * handler is among them. */
-static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t history_ns, bool *handled) {
+/* Market records before `others_ns`: up to the first that has a handler, and behind it those that no answer to what it sends can precede. *handled tells
+ * whether one with a handler is among them. */
+static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t others_ns, bool *handled) {
     uint64_t index = b->market.head + b->market_served;
     const staged *first = tl_delay_line_at(&b->market, index);
     if (!serve(b, &first->event, &first->tail, tl_delay_line_ns(&b->market, index), TL_SOURCE_MARKET)) return 0;
@@ -476,12 +484,7 @@ static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t histo
     int64_t report_ns = tl_latency_least_ns(b->with.report);
     int64_t answer_ns = tl_latency_least_ns(b->with.compute) + tl_latency_least_ns(b->with.entry) + report_ns;
     int64_t limit_ns = *handled ? later(b->counts.now_ns, answer_ns) : NEVER;
-    limit_ns = least(limit_ns, later(least(history_ns, tl_delay_line_next_ns(&b->entering)), report_ns));
-    limit_ns = least(limit_ns, least(tl_delay_line_next_ns(&b->sent), tl_gateway_next_timer_ns(b->with.gateway)));
-    limit_ns = least(limit_ns, least(tl_delay_line_next_ns(&b->reporting), tl_delay_line_next_ns(&b->taken)));
-    limit_ns = least(limit_ns, least(tl_delay_line_next_ns(&b->answering), tl_delay_line_next_ns(&b->bars)));
-    limit_ns = least(limit_ns, least(tl_host_next_timer_ns(b->with.host), b->closing_ns));
-    if (b->with.bars != NULL) limit_ns = least(limit_ns, tl_bars_next_close_ns(b->with.bars));
+    limit_ns = least(limit_ns, others_ns);
     uint32_t served = 1;
     for (; index < b->market.tail && served < max_records; index++, served++) {
         int64_t due_ns = tl_delay_line_ns(&b->market, index);
@@ -509,54 +512,51 @@ static uint32_t serve_bar(tl_backtest *b) {
     return serve(b, &bar->event, &bar->tail, due_ns, TL_SOURCE_BAR);
 }
 
-/* The earliest of what happens outside the strategy, processed when it is due at or before `until_ns`. At equal times: history,
- * commands at the gateway, its timers, orders that arrive at the venue, bars that close, reports. With `history_only` anything but history is left. */
-static bool step_outside(tl_backtest *b, int64_t history_ns, bool after_orders, int64_t until_ns, bool playing,
-                         bool history_only) {
-    int64_t entering_ns = tl_delay_line_next_ns(&b->entering);
-    int64_t closing_ns = b->closing_ns;
-    int64_t built_ns = b->with.bars != NULL ? tl_bars_next_close_ns(b->with.bars) : NEVER;
-    int64_t reporting_ns = tl_delay_line_next_ns(&b->reporting);
+/* When the first of what happens outside the strategy is due, but for history. What would come by itself behind the end of history does not. */
+static int64_t outside_next(const tl_backtest *b) {
     int64_t timer_ns = tl_gateway_next_timer_ns(b->with.gateway);
-    int64_t sent_ns = tl_delay_line_next_ns(&b->sent);
-    if (history_ns == NEVER && timer_ns > b->last_history_ns) timer_ns = NEVER;
-    if (history_ns == NEVER && built_ns > b->last_history_ns) built_ns = NEVER;
-    if (!playing) history_ns = NEVER;
-    /* What waits for the orders of its time is due only once nothing else of that time is left. */
-    if (after_orders && history_ns != NEVER) history_ns++;
-    int64_t first_ns = least(least(least(history_ns, entering_ns), least(closing_ns, built_ns)),
-                             least(least(reporting_ns, timer_ns), sent_ns));
-    if (first_ns == NEVER || first_ns > until_ns) return false;
-    if (history_only && first_ns != history_ns) return false;
-    if (first_ns == history_ns) {
-        b->last_history_ns = history_ns - after_orders;
-        tl_simulator_step(b->with.simulator);
-        take_venue_output(b);
-    } else if (first_ns == sent_ns) {
+    int64_t built_ns = b->with.bars != NULL ? tl_bars_next_close_ns(b->with.bars) : NEVER;
+    if (b->history_over && timer_ns > b->last_history_ns) timer_ns = NEVER;
+    if (b->history_over && built_ns > b->last_history_ns) built_ns = NEVER;
+    int64_t first_ns = least(least(tl_delay_line_next_ns(&b->sent), timer_ns), least(b->closing_ns, built_ns));
+    return least(first_ns, least(tl_delay_line_next_ns(&b->entering), tl_delay_line_next_ns(&b->reporting)));
+}
+
+/* Does what is due at `now_ns`, the first of: commands at the gateway, its timers, orders that arrive at the venue, bars that close, reports. */
+static void step_outside(tl_backtest *b, int64_t now_ns) {
+    if (tl_delay_line_next_ns(&b->sent) == now_ns) {
         gateway_command(b);
-    } else if (first_ns == timer_ns) {
-        gateway_timer(b, timer_ns);
-    } else if (first_ns == entering_ns) {
+    } else if (tl_gateway_next_timer_ns(b->with.gateway) == now_ns) {
+        gateway_timer(b, now_ns);
+    } else if (tl_delay_line_next_ns(&b->entering) == now_ns) {
         tl_command command = *(const tl_command *)tl_delay_line_at(&b->entering, b->entering.head++);
-        tl_simulator_submit(b->with.simulator, &command, entering_ns);
+        tl_simulator_submit(b->with.simulator, &command, now_ns);
         take_venue_output(b);
-    } else if (first_ns == closing_ns) {
+    } else if (b->closing_ns == now_ns) {
         flush_closing(b);
-    } else if (first_ns == built_ns) {
-        close_built_bars(b, built_ns);
+    } else if (b->with.bars != NULL && tl_bars_next_close_ns(b->with.bars) == now_ns) {
+        close_built_bars(b, now_ns);
     } else {
         gateway_report(b);
     }
-    return true;
 }
 
-/* Whether something other than history is due at or before `until_ns`. */
-static bool outside_is_due(const tl_backtest *b, int64_t until_ns) {
-    int64_t first_ns = least(least(tl_delay_line_next_ns(&b->entering), tl_delay_line_next_ns(&b->reporting)),
-                             tl_delay_line_next_ns(&b->sent));
-    first_ns = least(first_ns, least(b->closing_ns, tl_gateway_next_timer_ns(b->with.gateway)));
-    if (b->with.bars != NULL) first_ns = least(first_ns, tl_bars_next_close_ns(b->with.bars));
-    return first_ns <= until_ns;
+/* When the first of what the strategy is shown is due, but for market data. */
+static int64_t inside_next(const tl_backtest *b) {
+    int64_t timer_ns = tl_host_next_timer_ns(b->with.host);
+    if (b->history_over && timer_ns > b->last_history_ns) timer_ns = NEVER;
+    int64_t report_ns = least(tl_delay_line_next_ns(&b->taken), tl_delay_line_next_ns(&b->answering));
+    return least(least(report_ns, timer_ns), tl_delay_line_next_ns(&b->bars));
+}
+
+/* A report, a bar or a timer that is due at due_ns; at equal times in this order, with market data behind reports. 0 for market data. */
+static uint32_t serve_inside(tl_backtest *b, int64_t due_ns, int64_t market_ns) {
+    tl_delay_line *reports = next_report(b);
+    if (tl_delay_line_next_ns(reports) == due_ns) return serve_report(b, reports);
+    if (market_ns == due_ns) return 0;
+    if (tl_delay_line_next_ns(&b->bars) == due_ns) return serve_bar(b);
+    tl_event event;
+    return tl_host_take_timer(b->with.host, due_ns, &event) ? serve(b, &event, NULL, due_ns, TL_SOURCE_TIMER) : 0;
 }
 
 static uint32_t serve_start(tl_backtest *b, int64_t history_ns) {
@@ -570,48 +570,65 @@ static uint32_t serve_start(tl_backtest *b, int64_t history_ns) {
     return serve_own(b, TL_EVENT_PHASE, b->counts.warming > 0 ? TL_PHASE_HISTORY : TL_PHASE_LIVE);
 }
 
+/* After the strategy was stopped what is under way still arrives: orders sent in on_stop trade. */
+static uint32_t wind_up(tl_backtest *b) {
+    for (int64_t next_ns; (next_ns = outside_next(b)) != NEVER;)
+        step_outside(b, next_ns);
+    b->stage = STAGE_ENDED;
+    return 0;
+}
+
 /* What comes next: served records, more than one only where a batch can make no difference. Records without a handler send nothing, so history may go on behind
  * them; the gateway's part waits until they are collected. */
 static uint32_t serve_next(tl_backtest *b, uint32_t max_records) {
     uint32_t served = 0;
-    for (;;) {
+    int64_t outside_ns = NEVER, inside_ns = NEVER, report_ns = tl_latency_least_ns(b->with.report);
+    for (bool changed = true;;) {
         bool after_orders = false, handled = false;
         int64_t history_ns = tl_simulator_next_ns(b->with.simulator, &after_orders);
-        if (b->stage < STAGE_PLAYING) return serve_start(b, history_ns);
-        if (b->stage == STAGE_STOPPED) {
-            if (step_outside(b, history_ns, false, NEVER - 1, false, false)) continue;
-            b->stage = STAGE_ENDED;
-            return 0;
-        }
-        if (b->history_phase && b->counts.warming == 0) {
+        if (TL_UNLIKELY(b->stage != STAGE_PLAYING))
+            return b->stage == STAGE_STOPPED ? wind_up(b) : serve_start(b, history_ns);
+        if (TL_UNLIKELY(b->history_phase && b->counts.warming == 0)) {
             b->history_phase = false;
             return serve_own(b, TL_EVENT_PHASE, TL_PHASE_LIVE);
         }
-        int64_t taken_ns = tl_delay_line_next_ns(&b->taken), answer_ns = tl_delay_line_next_ns(&b->answering);
-        int64_t report_ns = least(taken_ns, answer_ns);
+        if (TL_UNLIKELY(history_ns == NEVER && !b->history_over)) b->history_over = changed = true;
+        if (changed) {
+            outside_ns = outside_next(b);
+            inside_ns = inside_next(b);
+            changed = false;
+        }
         uint64_t next_market = b->market.head + b->market_served;
         int64_t market_ns = next_market < b->market.tail ? tl_delay_line_ns(&b->market, next_market) : NEVER;
-        int64_t bar_ns = tl_delay_line_next_ns(&b->bars), timer_ns = tl_host_next_timer_ns(b->with.host);
-        if (history_ns == NEVER && timer_ns > b->last_history_ns) timer_ns = NEVER;
-        int64_t due_ns = least(least(report_ns, market_ns), least(bar_ns, timer_ns));
-        int64_t at_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
-        if (step_outside(b, history_ns, after_orders, due_ns == NEVER ? NEVER - 1 : at_ns, true, served > 0)) continue;
-        if (served > 0 && (due_ns != market_ns || due_ns == report_ns || outside_is_due(b, at_ns))) return served;
+        int64_t due_ns = least(market_ns, inside_ns);
+        int64_t at_ns = due_ns == NEVER ? NEVER - 1 : due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
+        /* A bar's open waits for the orders of its time: it is due once nothing else of that time is left. */
+        int64_t turn_ns = history_ns + (after_orders && history_ns != NEVER);
+        if (turn_ns <= outside_ns && turn_ns <= at_ns) {
+            b->last_history_ns = history_ns;
+            tl_simulator_step(b->with.simulator);
+            changed = take_venue_output(b);
+            continue;
+        }
+        if (served > 0 && (outside_ns <= at_ns || inside_ns <= market_ns)) return served;
+        if (outside_ns <= at_ns) {
+            step_outside(b, outside_ns);
+            changed = true;
+            continue;
+        }
         if (due_ns == NEVER) {
             b->stage = STAGE_STOPPED;
             return serve_own(b, TL_EVENT_STOP, 0);
         }
-        if (due_ns == report_ns) return serve_report(b, next_report(b));
-        if (due_ns == market_ns) {
-            uint32_t more = serve_market(b, max_records - served, history_ns, &handled);
-            b->market_served += more;
-            served += more;
-            if (handled || more == 0 || served >= max_records || b->quantum <= 0) return served;
-            continue;
+        if (inside_ns == due_ns) {
+            uint32_t count = serve_inside(b, due_ns, market_ns);
+            if (count > 0 || market_ns != due_ns) return count;
         }
-        if (due_ns == bar_ns) return serve_bar(b);
-        tl_event event;
-        if (tl_host_take_timer(b->with.host, timer_ns, &event)) return serve(b, &event, NULL, timer_ns, TL_SOURCE_TIMER);
+        int64_t others_ns = least(least(outside_ns, inside_ns), later(history_ns, report_ns));
+        uint32_t more = serve_market(b, max_records - served, others_ns, &handled);
+        b->market_served += more;
+        served += more;
+        if (handled || more == 0 || served >= max_records || b->quantum <= 0) return served;
     }
 }
 
