@@ -39,22 +39,17 @@ static int64_t merged_size(const tl_fill_models *m, uint32_t instrument, int sid
     return size;
 }
 
+/* The best displayed price with what is left of it. The quote is the others': a strategy that quotes around the middle must not follow
+ * itself. */
 static void best_of(const tl_fill_models *m, uint32_t instrument, int side, int64_t *price, int64_t *size) {
     *price = TL_ABSENT;
     *size = 0;
     const tl_ladder_rung *rung;
     for (uint32_t i = 0; (rung = tl_ladder_at(ladder_of(m, instrument, side), i)) != NULL; i++)
         if (tl_ladder_left(rung) > 0) break;
-    if (rung != NULL) *price = rung->price;
-    for (uint32_t handle = m->venue->of[instrument].own.first; handle != 0;) {
-        const tl_own_order *order = tl_own_orders_at(m->venue->own, handle);
-        if (rests(order) && order->side == side &&
-            (*price == TL_ABSENT || (side == TL_SIDE_BUY ? order->price > *price : order->price < *price)))
-            *price = order->price;
-        handle = order->next;
-    }
-    uint32_t count;
-    if (*price != TL_ABSENT) *size = merged_size(m, instrument, side, *price, &count);
+    if (rung == NULL) return;
+    *price = rung->price;
+    *size = rung->size != INT64_MAX ? tl_ladder_left(rung) : 0;
 }
 
 static void tell_queues(tl_fill_models *m, uint32_t instrument) {

@@ -184,6 +184,7 @@ static void bring(tl_replay *r, const tl_itch_message *m, uint32_t instrument, u
 }
 
 static void add(tl_replay *r, const tl_itch_message *m, uint32_t instrument) {
+    r->venue->joined = true;
     bring(r, m, instrument, m->reference | r->tag, m->side, 0);
     tl_venue_flush(r->venue, instrument);
     tell_flow(r->venue, instrument, m->reference, m->price, m->shares, m->side, TL_FLOW_ADD);
@@ -499,7 +500,9 @@ static void play(tl_replay *r, const tl_itch_message *m, uint32_t instrument) {
     default:
         break;
     }
-    tl_venue_flush_queues(v, instrument);
+    if (TL_UNLIKELY(v->of[instrument].busy)) tl_venue_flush_queues(v, instrument);
+    v->touched_count = 0;
+    v->joined = false;
 }
 
 /* ---- reading ---- */

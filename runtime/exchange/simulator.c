@@ -194,10 +194,7 @@ void tl_simulator_want(tl_simulator *s, uint32_t instrument, uint32_t what) {
 static void play(tl_simulator *s, tl_tape_entry entry) {
     tl_venue *v = &s->venue;
     bool own = tl_own_orders_open(v->own) > 0;
-    if (TL_UNLIKELY(own))
-        tl_venue_time(v, entry.ts_ns);
-    else if (entry.ts_ns > v->now_ns)
-        v->now_ns = entry.ts_ns;
+    if (entry.ts_ns > v->now_ns) v->now_ns = entry.ts_ns; /* what expires by then has expired: it was due before */
     const input *one = &s->inputs[entry.input];
     if (TL_LIKELY(one->replay != NULL)) {
         int64_t next_ns = tl_replay_step(one->replay);

@@ -197,6 +197,8 @@ static void absorb_one(tl_venue *v, const tl_engine_event *e) {
     uint32_t handle = tl_own_orders_find(v->own, e->id & ~TL_OWN_REFERENCE);
     if (handle == 0) return; /* refusals of unknown ids are answered before the engine is asked */
     tl_own_order *order = tl_own_orders_at(v->own, handle);
+    order->told_ahead = TL_ABSENT;
+    v->joined = false;
     if (!order->changed) {
         order->changed = 1;
         v->changed[v->changed_count++] = handle;
@@ -389,10 +391,11 @@ void tl_venue_tell_queue(tl_venue *v, tl_own_order *order, int64_t ahead, int64_
     tell(v, TL_EVENT_QUEUE, order->instrument, (int64_t)order->id, ahead, total, 0);
 }
 
-static bool was_touched(const tl_venue *v, const tl_own_order *order) {
+/* The touched level in which an order rests, NULL when it was not touched. */
+static const tl_venue_touch *touch_of(const tl_venue *v, const tl_own_order *order) {
     for (uint32_t i = 0; i < v->touched_count; i++)
-        if (v->touched[i].price == order->rest_price && v->touched[i].side == order->side) return true;
-    return false;
+        if (v->touched[i].price == order->rest_price && v->touched[i].side == order->side) return &v->touched[i];
+    return NULL;
 }
 
 void tl_venue_flush_queues(tl_venue *v, uint32_t instrument) {
@@ -401,9 +404,14 @@ void tl_venue_flush_queues(tl_venue *v, uint32_t instrument) {
         for (uint32_t handle = of->own.first; handle != 0;) {
             tl_own_order *order = tl_own_orders_at(v->own, handle);
             handle = order->next;
-            if (order->stage != TL_OWN_IN_ENGINE || order->rest_price == TL_ABSENT || !was_touched(v, order)) continue;
-            int64_t ahead, total;
-            if (!tl_engine_queue(v->engine, order->id | TL_OWN_REFERENCE, &ahead, &total)) continue;
+            if (order->stage != TL_OWN_IN_ENGINE || order->rest_price == TL_ABSENT) continue;
+            const tl_venue_touch *touch = touch_of(v, order);
+            if (touch == NULL) continue;
+            /* What joins a level stands behind; nothing comes in front of the first. Else the queue is walked. */
+            int64_t ahead = order->told_ahead, total = touch->quantity;
+            if ((ahead == TL_ABSENT || (ahead != 0 && !v->joined)) &&
+                !tl_engine_queue(v->engine, order->id | TL_OWN_REFERENCE, &ahead, &total))
+                continue;
             tl_venue_tell_queue(v, order, ahead, total);
         }
     v->touched_count = 0;

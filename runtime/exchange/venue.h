@@ -77,6 +77,7 @@ typedef struct tl_venue {
     int64_t now_ns;      /* exchange time */
     uint64_t executions; /* given out so far: the last execution id */
     uint64_t dropped;    /* outputs for which there was no room */
+    bool joined;         /* the message at hand only put an order at the end of its level */
     bool quiet;          /* books are built, nothing comes out */
     tl_taken taken;
     tl_random random;

@@ -75,7 +75,7 @@ describe("fills against quotes", function()
                          trades = { { 20, 1000, 100, "sell" }, { 60, 1000, 200, "sell" }, { 61, 1000, 200, "sell" } } }
     send(played(run, 1), 10, { id = 1, side = "buy", quantity = 100, price = 1000 })
     assert.equal(500, queue(run))
-    assert.same({ "level buy 600@1000 (1)", "quote 600 x 1000 / 1002 x 300", "book", "queue 1 500 of 600" }, run.event)
+    assert.same({ "level buy 600@1000 (1)", "book", "queue 1 500 of 600" }, run.event) -- the quote is the others'
     played(run, 20)
     assert.equal(400, queue(run))
     played(run, 30) -- 100 of the 50 less were traded: somebody joined
@@ -133,7 +133,7 @@ describe("fills against quotes", function()
     send(played(run, 1), 10, { id = 1, side = "buy", quantity = 100, price = 1002 })
     played(run, 20)
     assert.equal("fill 1 60@1002 maker", fills(run))
-    assert.equal("quote 40 x 1002 / - x 0", run.event[#run.event - 2])
+    assert.equal("quote 500 x 999 / - x 0", run.event[#run.event - 2])
     played(run)
     assert.equal("fill 1 60@1002 maker; fill 1 40@1002 maker", fills(run))
   end)

@@ -113,12 +113,19 @@ describe("the simulated venue", function()
     local seed = 7
     math.randomseed(seed)
     local open, filled, ended, next_id, step = {}, {}, 0, 0, 0
-    local bid, ask, fills, queue_seen = nil, nil, 0, 0
+    local bid, ask, fills, queue_seen, view, best = nil, nil, 0, 0, nil, ffi.new "tl_view_level[2]"
     local day = play_day(AMZN, "AMZN", 1 + 2 + 4 + 32, function(day, _, events, slots, reports, count)
       step = step + 1
+      view = view or ffi.gc(C.tl_view_create(day.instruments), C.tl_view_destroy)
       for i = 0, slots - 1 do
         local e = events[i]
-        if e.kind == C.TL_EVENT_QUOTE then
+        C.tl_view_apply(view, e, nil)
+        if e.kind == C.TL_EVENT_BOOK then
+          if C.tl_view_book_level(view, day.instrument, 1, 0, best[0]) and C.tl_view_book_level(view, day.instrument, 2, 0, best[1]) and
+             best[0].price >= best[1].price then
+            error(("crossed at step %d: %d x %d"):format(step, tonumber(best[0].price), tonumber(best[1].price)))
+          end
+        elseif e.kind == C.TL_EVENT_QUOTE then
           bid, ask = e.w[0] ~= venue.ABSENT and tonumber(e.w[0]) or nil, e.w[1] ~= venue.ABSENT and tonumber(e.w[1]) or nil
           if bid and ask and bid >= ask then error(("crossed at step %d: %d x %d"):format(step, bid, ask)) end
         elseif e.kind == C.TL_EVENT_QUEUE then
