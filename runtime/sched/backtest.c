@@ -1,11 +1,10 @@
 #include "sched/backtest.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "queue/delay_line.h"
+#include "sched/decisions.h"
 
 enum { COMPUTE_KEPT = 256, MAX_BATCH = 128, MAX_CLOSING = 4096, MAX_AT_ONCE = 1000000 };
 
@@ -130,7 +129,7 @@ void tl_backtest_destroy(tl_backtest *b) {
                               &b->reporting, &b->taken, &b->answering, &b->rows};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         tl_delay_line_close(lines[i]);
-    if (b->decisions != NULL) fclose(b->decisions);
+    tl_decisions_close(b->decisions);
     free(b->closing);
     free(b->warm);
     free(b);
@@ -155,33 +154,7 @@ tl_status tl_backtest_data(tl_backtest *b, uint32_t feed, uint32_t input, uint32
 }
 
 tl_status tl_backtest_write_decisions(tl_backtest *b, const tl_instruments *instruments, const char *path) {
-    b->instruments = instruments;
-    b->decisions = fopen(path, "w");
-    if (b->decisions == NULL) return tl_error_set(TL_ERR_IO, "cannot write %s: %s", path, strerror(errno));
-    fputs("ts_ns,input_sequence,kind,order_id,symbol,side,type,time_in_force,quantity,price,stop_price\n", b->decisions);
-    return TL_OK;
-}
-
-static void write_price(FILE *file, int64_t price, int exponent) {
-    char text[TL_FIXED_TEXT_BYTES] = "";
-    if (price != TL_ABSENT) tl_fixed_format(price, exponent, text);
-    fprintf(file, ",%s", text);
-}
-
-static void write_decision(tl_backtest *b, const tl_command *c, int64_t now_ns) {
-    static const char *const kinds[TL_COMMANDS] = {"none", "new", "cancel", "replace", "cancel_all"};
-    bool known = c->instrument < tl_instruments_count(b->instruments);
-    const tl_instrument *one = known ? tl_instruments_at(b->instruments, c->instrument) : NULL;
-    fprintf(b->decisions, "%lld,%llu,%s,%llu,%s,%s,%s,%s", (long long)now_ns, (unsigned long long)c->input_sequence,
-            c->kind < TL_COMMANDS ? kinds[c->kind] : "", (unsigned long long)c->order_id, known ? one->symbol : "",
-            c->side == TL_SIDE_BUY    ? "buy"
-            : c->side == TL_SIDE_SELL ? "sell"
-                                      : "",
-            tl_order_type_name(c->type), tl_time_in_force_name(c->time_in_force));
-    write_price(b->decisions, c->quantity, known ? one->quantity_exponent : 0);
-    write_price(b->decisions, c->price, known ? one->price_exponent : 0);
-    write_price(b->decisions, c->stop_price, known ? one->price_exponent : 0);
-    fputc('\n', b->decisions);
+    return tl_decisions_open(path, instruments, &b->decisions);
 }
 
 static void push(tl_backtest *b, tl_delay_line *line, int64_t at_ns, const void *item) {
@@ -343,7 +316,7 @@ static void gateway_command(tl_backtest *b) {
     b->counts.commands++;
     b->commands_at_once = now_ns == b->command_ns ? b->commands_at_once + 1 : 0;
     b->command_ns = now_ns;
-    if (b->decisions != NULL) write_decision(b, command, now_ns);
+    if (b->decisions != NULL) tl_decisions_write(b->decisions, command, now_ns);
     tl_recorder_command(b->with.recorder, command, now_ns);
     tl_gateway_command(b->with.gateway, command, now_ns);
     take_gateway_output(b, now_ns, false);
@@ -655,9 +628,8 @@ tl_status tl_backtest_run(tl_backtest *b, uint64_t records) {
             b->commands_at_once, (long long)b->command_ns);
     if (b->stage != STAGE_ENDED) return TL_OK;
     tl_recorder_finish(b->with.recorder, b->counts.now_ns);
-    if (b->decisions != NULL && (fflush(b->decisions) != 0 || ferror(b->decisions)))
-        return tl_error_set(TL_ERR_IO, "the file of decisions is not whole: %s", strerror(errno));
-    return TL_END;
+    status = b->decisions != NULL ? tl_decisions_flush(b->decisions) : TL_OK;
+    return status != TL_OK ? status : TL_END;
 }
 
 void tl_backtest_count(const tl_backtest *b, tl_backtest_counts *counts) {

@@ -57,8 +57,7 @@ tl_status tl_backtest_warm(tl_backtest *backtest, uint32_t instrument, int64_t i
 enum { TL_BACKTEST_INPUTS = 64, TL_BACKTEST_COLUMNS = 256 };
 tl_status tl_backtest_data(tl_backtest *backtest, uint32_t feed, uint32_t input, uint32_t columns);
 
-/* Writes every command that reaches the gateway to a CSV file: time (ns), input sequence, kind, order id, symbol, side, type, time in force, quantity, price,
- * stop price. Before the first run only. TL_ERR_IO. */
+/* Writes every command that reaches the gateway to a CSV file (sched/decisions.h). Before the first run only. TL_ERR_IO. */
 tl_status tl_backtest_write_decisions(tl_backtest *backtest, const tl_instruments *instruments, const char *path);
 
 /* Plays about `records` more records. TL_OK: there is more; TL_END: all was played and the strategy was stopped; TL_ERR_SCRIPT: the strategy failed

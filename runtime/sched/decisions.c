@@ -1,0 +1,58 @@
+#include "sched/decisions.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tl_decisions {
+    FILE *file;
+    const tl_instruments *instruments;
+};
+
+tl_status tl_decisions_open(const char *path, const tl_instruments *instruments, tl_decisions **out) {
+    FILE *file = fopen(path, "we");
+    if (file == NULL) return tl_error_set(TL_ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    tl_decisions *decisions = malloc(sizeof *decisions);
+    if (decisions == NULL) {
+        fclose(file);
+        return tl_error_set(TL_ERR_NO_MEMORY, "no memory to write %s", path);
+    }
+    *decisions = (tl_decisions){.file = file, .instruments = instruments};
+    fputs("ts_ns,input_sequence,kind,order_id,symbol,side,type,time_in_force,quantity,price,stop_price\n", file);
+    *out = decisions;
+    return TL_OK;
+}
+
+void tl_decisions_close(tl_decisions *decisions) {
+    if (decisions == NULL) return;
+    fclose(decisions->file);
+    free(decisions);
+}
+
+static void write_number(FILE *file, int64_t number, int exponent) {
+    char text[TL_FIXED_TEXT_BYTES] = "";
+    if (number != TL_ABSENT) tl_fixed_format(number, exponent, text);
+    fprintf(file, ",%s", text);
+}
+
+void tl_decisions_write(tl_decisions *d, const tl_command *c, int64_t now_ns) {
+    static const char *const kinds[TL_COMMANDS] = {"none", "new", "cancel", "replace", "cancel_all"};
+    bool known = c->instrument < tl_instruments_count(d->instruments);
+    const tl_instrument *one = known ? tl_instruments_at(d->instruments, c->instrument) : NULL;
+    fprintf(d->file, "%lld,%llu,%s,%llu,%s,%s,%s,%s", (long long)now_ns, (unsigned long long)c->input_sequence,
+            c->kind < TL_COMMANDS ? kinds[c->kind] : "", (unsigned long long)c->order_id, known ? one->symbol : "",
+            c->side == TL_SIDE_BUY    ? "buy"
+            : c->side == TL_SIDE_SELL ? "sell"
+                                      : "",
+            tl_order_type_name(c->type), tl_time_in_force_name(c->time_in_force));
+    write_number(d->file, c->quantity, known ? one->quantity_exponent : 0);
+    write_number(d->file, c->price, known ? one->price_exponent : 0);
+    write_number(d->file, c->stop_price, known ? one->price_exponent : 0);
+    fputc('\n', d->file);
+}
+
+tl_status tl_decisions_flush(tl_decisions *decisions) {
+    if (fflush(decisions->file) == 0 && !ferror(decisions->file)) return TL_OK;
+    return tl_error_set(TL_ERR_IO, "the file of decisions is not whole: %s", strerror(errno));
+}
