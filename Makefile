@@ -85,13 +85,16 @@ run: deps deps-run ## install what is missing, build, and run the main job
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)sh scripts/demo.sh $(BIN)
 
-install: all ## install to PREFIX (default /usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/tidelock $(DESTDIR)$(PREFIX)/share/tidelock
-	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/tidelock
-	install -m 755 $(LIB) $(DESTDIR)$(PREFIX)/lib/tidelock/libtidelock.so
-	cp -r lua $(DESTDIR)$(PREFIX)/share/tidelock/
-	cp -r $(BUILD)/generated $(DESTDIR)$(PREFIX)/share/tidelock/
-	cp -r scripts $(DESTDIR)$(PREFIX)/share/tidelock/
+INTO = $(DESTDIR)$(PREFIX)
+install: all ## install to PREFIX (default /usr/local), under DESTDIR
+	$(Q)install -d '$(INTO)/bin' '$(INTO)/lib/tidelock' '$(INTO)/share/doc/tidelock'
+	$(Q)install -m 755 $(BIN) '$(INTO)/bin/tidelock'
+	$(Q)install -m 755 $(LIB) '$(INTO)/lib/tidelock/libtidelock.so'
+	$(Q)rm -rf '$(INTO)/share/tidelock' && mkdir '$(INTO)/share/tidelock'
+	$(Q)cp -r lua scripts $(BUILD)/generated '$(INTO)/share/tidelock/'
+	$(Q)cp -r README.md LICENSE docs '$(INTO)/share/doc/tidelock/'
+	$(Q)chmod -R a+rX '$(INTO)/share/tidelock' '$(INTO)/share/doc/tidelock'
+	$(call say,INSTALL,$(INTO)/bin/tidelock)
 
 clean: ## remove what was built
 	rm -rf build

@@ -64,6 +64,27 @@ local function library_folder()
   return path and path:match "^(.*)/tidelock/testing%.lua$" or "lua"
 end
 
+local function readable(path)
+  local file = io.open(path, "r")
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- A script's path counts from the working folder, else from that of the spec or one above it, so that specs run from anywhere.
+local function locate(path)
+  if path:match "^/" or readable(path) then return path end
+  for level = 3, 20 do
+    local info = debug.getinfo(level, "S")
+    if not info then break end
+    local folder = info.source:match "^@(.*)_spec%.lua$"
+    while folder do
+      folder = folder:match "^(.*)/"
+      if folder and readable(folder .. "/" .. path) then return folder .. "/" .. path end
+    end
+  end
+  return path
+end
+
 local function add_instrument(r, symbol, setting)
   setting = setting or {}
   check_keys("field of an instrument", setting, INSTRUMENT_FIELDS, 4)
@@ -158,7 +179,7 @@ end
 --- Loads a strategy. Options: params (by name), symbols (else those that the script declares; for "*" the first that the spec speaks of), instruments
 --- ({ AAPL = { tick = 0.01, lot = 1, min_quantity =, max_quantity =, multiplier =, calendar = } }), data ({ name = { "column", ... } }), seed, start (ns since
 --- the epoch), cash, leverage, name, calendar.
----@param path string of the script
+---@param path string of the script, from the working folder, else from the spec's or one above it
 ---@param options table|nil
 function M.load(path, options)
   options = options or {}
@@ -170,7 +191,7 @@ function M.load(path, options)
   r.instruments = ffi.gc(C.tl_instruments_create(), C.tl_instruments_destroy)
   r.calendars = ffi.gc(C.tl_calendars_create(), C.tl_calendars_destroy)
   local config = ffi.new("tl_host_config", {
-    script = path, name = options.name, library = library_folder(), account = "main", currency = "USD", calendars = r.calendars,
+    script = locate(path), name = options.name, library = library_folder(), account = "main", currency = "USD", calendars = r.calendars,
     instruments = r.instruments, seed = options.seed or 1, cash_e8 = (options.cash or 1e6) * 1e8, leverage = options.leverage or 1, strategy = 1, epoch = 1,
     poison = 1, error_budget = 1000000,
   })

@@ -24,9 +24,10 @@ function M.remove(path)
   os.execute("rm -rf '" .. path .. "'")
 end
 
-function M.run(args, prefix)
+--- `prefix` goes before the binary, such as "cd DIR && "; `binary` is another one than that of the build.
+function M.run(args, prefix, binary)
   local out, err = os.tmpname(), os.tmpname()
-  local status = os.execute(("%s %s %s >%s 2>%s"):format(prefix or "", M.binary, args, out, err))
+  local status = os.execute(("{ %s %s %s\n} >%s 2>%s"):format(prefix or "", binary or M.binary, args, out, err))
   local code = type(status) == "number" and (status >= 256 and math.floor(status / 256) or status) or (status and 0 or 1)
   local stdout, stderr = read(out), read(err)
   os.remove(out)

@@ -8,7 +8,7 @@ function M.parser(parser)
 end
 
 local STRATEGY = [[
--- NAME: buys when the price has fallen below its average by a few standard deviations, sells when it is back.
+-- NAME: buys when the ask has fallen below the band around the average price, sells when the bid is back at the average.
 local strategy, order, snapshot, indicator = require "strategy", require "order", require "snapshot", require "indicator"
 
 ---@class CLASS : Strategy
@@ -17,29 +17,30 @@ local NAME = strategy {
   tier    = "L2",
   symbols = "*", -- all that the data holds; or { "AAPL", "MSFT" }
   params  = {
-    length = { default = 200, min = 10, max = 5000, help = "quotes in the average" },
-    entry  = { default = 2.0, min = 0.5, max = 5.0, step = 0.5, type = "number", help = "standard deviations below it at which to buy" },
+    length = { default = 500, min = 10, max = 10000, help = "quotes in the average" },
+    width  = { default = 2.0, min = 0.5, max = 5.0, step = 0.5, type = "number", help = "standard deviations from the average to the band" },
     size   = { default = 100, min = 1, max = 1000, help = "shares" },
   },
 }
 
-local take = order.options { time_in_force = "ioc", round = "aggressive" }
+local take = order.options { time_in_force = "ioc" }
 
 function NAME:on_start()
-  self.state.scores = self.state.scores or {}
+  -- self.state survives a reload: what is there already is kept.
   for _, symbol in ipairs(self.symbols) do
-    self.state.scores[symbol] = self.state.scores[symbol] or indicator.zscore(self.params.length)
+    self.state[symbol] = self.state[symbol] or indicator.bollinger(self.params.length, self.params.width)
   end
 end
 
 function NAME:on_quote(q)
   if not (q.bid and q.ask) then return end
-  local score = self.state.scores[q.symbol]:push((q.bid + q.ask) / 2)
-  if not score or order.count(q.symbol) > 0 then return end
+  local band = self.state[q.symbol]
+  band:push((q.bid + q.ask) / 2)
+  if not band.ready or order.count(q.symbol) > 0 then return end
   local position = snapshot.position(q.symbol).quantity
-  if position == 0 and score < -self.params.entry then
+  if position == 0 and q.ask < band.lower then
     order.buy(q.symbol, self.params.size, q.ask, take)
-  elseif position > 0 and score > 0 then
+  elseif position > 0 and q.bid >= band.middle then
     order.sell(q.symbol, position, q.bid, take)
   end
 end
@@ -55,20 +56,43 @@ local SPEC = [[
 local sim = require "tidelock.testing"
 
 describe("NAME", function()
-  it("buys after a fall and sells when the price is back", function()
-    local run = sim.load("PATH", { symbols = { "AAPL" }, params = { length = 10, entry = 1.0 } })
-    for i = 1, 12 do run:quote("AAPL", 150.00 + i % 2 / 100, 150.02 + i % 2 / 100) end
-    assert.equal(0, #run:open_orders())
+  local run
+
+  before_each(function()
+    run = sim.load("NAME.lua", { symbols = { "AAPL" }, params = { length = 10 } })
+    for i = 1, 10 do run:quote("AAPL", 150.00 + i % 2 / 100, 150.02 + i % 2 / 100) end
+  end)
+
+  it("does nothing while the price is near its average", function()
+    run:quote("AAPL", 150.00, 150.02)
+    assert.equal(0, #run:orders())
+  end)
+
+  it("buys at the ask after a fall", function()
     run:quote("AAPL", 149.00, 149.02)
     local bought = run:open_orders { side = "buy" }
     assert.equal(1, #bought)
-    assert.equal(149.02, bought[1].price)
-    run:fill(bought[1], 100)
-    run:quote("AAPL", 150.50, 150.52)
-    assert.equal(1, #run:open_orders { side = "sell" })
+    assert.same({ 149.02, 100 }, { bought[1].price, bought[1].quantity })
+  end)
+
+  it("sells what it holds when the price is back", function()
+    run:quote("AAPL", 149.00, 149.02)
+    run:fill(run:open_orders()[1], 60)
+    run:cancel(run:open_orders()[1])
+    run:quote("AAPL", 149.50, 149.52)
+    assert.equal(0, #run:open_orders())
+    run:quote("AAPL", 150.00, 150.02)
+    local sold = run:open_orders { side = "sell" }
+    assert.equal(1, #sold)
+    assert.same({ 150.00, 60 }, { sold[1].price, sold[1].quantity })
   end)
 end)
 ]]
+
+-- What the template's own locals, the library's modules and the language are called.
+local TAKEN = {}
+for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then true until while
+  strategy order snapshot timeout indicator log metric record signal tidelock take self]]):gmatch "%a+" do TAKEN[word] = true end
 
 local function write_new(path, text)
   local there = io.open(path, "r")
@@ -86,13 +110,15 @@ end
 function M.run(args)
   local name = args.name:gsub("%.lua$", "")
   if not name:match "^[%a_][%w_]*$" then error({ usage = ("'%s' is no name for a strategy: letters, digits and _, not a digit first"):format(name) }, 0) end
+  if TAKEN[name] then error({ usage = ("'%s' cannot name a strategy: it is a word of Lua or of the library"):format(name) }, 0) end
   local class = name:gsub("_(%w)", string.upper):gsub("^%l", string.upper)
   local path, spec = args.dir .. "/" .. name .. ".lua", args.dir .. "/" .. name .. "_spec.lua"
   path, spec = path:gsub("^%./", ""), spec:gsub("^%./", "")
-  local function fill(text) return (text:gsub("NAME", name):gsub("CLASS", class):gsub("PATH", path)) end
+  local words = { NAME = name, CLASS = class }
+  local function fill(text) return (text:gsub("%u%u+", words)) end
   write_new(path, fill(STRATEGY))
   write_new(spec, fill(SPEC))
-  print(("wrote %s and %s\n\nnext:\n  tidelock test %s\n  tidelock backtest %s --data FILE --report report.html"):format(path, spec, args.dir, path))
+  print(("wrote %s and %s\n\nnext:\n  tidelock test %s\n  tidelock backtest %s --data FILE --report report.html"):format(path, spec, spec, path))
   return 0
 end
 
