@@ -32,8 +32,10 @@ M.METHODS = {
 }
 local OPTIONS = { "params", "symbols", "instruments", "data", "seed", "start", "cash", "leverage", "name", "calendar" }
 
--- Everything of a run that is not a method, apart so that a spec cannot stumble over it.
-local inside = setmetatable({}, { __mode = "k" })
+-- Everything of a run that is not a method: behind a function under a key of its own, so that a spec cannot stumble over it.
+local INSIDE = {}
+local LOADS_A_COLLECTION = 8 -- the collector does not see the memory of hosts
+local loads = 0
 
 local function mantissa(value, unit, what)
   if value == nil then return ABSENT end
@@ -184,6 +186,8 @@ end
 function M.load(path, options)
   options = options or {}
   check_keys("option of sim.load", options, OPTIONS, 2)
+  loads = loads + 1
+  if loads % LOADS_A_COLLECTION == 0 then collectgarbage() end
   local r = {
     options = options, ids = {}, symbols = {}, inputs = {}, error_count = 0, closes = {}, started = false,
     now_ns = options.start and ffi.new("int64_t", options.start) or START_NS,
@@ -206,9 +210,7 @@ function M.load(path, options)
   r.mirror, r.view = C.tl_host_mirror(r.host), C.tl_host_view(r.host)
   r.slots = C.tl_mirror_orders(r.mirror)
   venue_of.open(r)
-  local run = setmetatable({}, Run)
-  inside[run] = r
-  r.run = run
+  local run = setmetatable({ [INSIDE] = function() return r end }, Run)
   if options.symbols or C.tl_host_symbols(r.host) > 0 then begin(r) end
   return run
 end
@@ -230,8 +232,9 @@ end
 
 --- What every call begins with: requests reach the venue, and reports that are due arrive. With `crossing` the requests are still on their way.
 local function enter(run, symbol, crossing)
-  local r = inside[run]
-  if not r then error("call it as a method of a run: run:quote(...)", 3) end
+  local reach = type(run) == "table" and rawget(run, INSIDE)
+  if not reach then error("call it as a method of a run: run:quote(...)", 3) end
+  local r = reach()
   if not r.started then
     if symbol == nil then return r end
     begin(r, symbol)
@@ -391,7 +394,7 @@ end
 
 --- A row of outside data, by column name; the input and its columns are given to sim.load as data = { name = { "column" } }.
 function Run:data(name, row)
-  local r = enter(self, inside[self] and inside[self].symbols[1] or DEFAULT_SYMBOL)
+  local r = enter(self, DEFAULT_SYMBOL)
   local input = r.inputs[name]
   if not input then error(nearest.sentence("input", name, names_in(r.inputs)) .. " (sim.load takes data = { name = { \"column\" } })", 2) end
   local values = ffi.new("double[?]", #input.columns)

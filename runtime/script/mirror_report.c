@@ -133,9 +133,10 @@ uint32_t tl_mirror_report(tl_mirror *mirror, const tl_report *report, int64_t no
     tl_shown_order *order = &mirror->slots.orders[slot];
     int kind = report->kind;
     bool was_open = tl_order_is_open(order->status_n);
-    if (kind == TL_REPORT_FILL) apply_fill(mirror, slot, report);
+    bool sound = kind != TL_REPORT_FILL || (report->quantity > 0 && report->price != TL_ABSENT);
+    if (kind == TL_REPORT_FILL && sound) apply_fill(mirror, slot, report);
     int move = tl_order_move_of_report(kind, order->filled_n >= order->quantity_n);
-    bool legal = tl_order_move_apply(move, &order->status_n, &order->status_before_n);
+    bool legal = sound && tl_order_move_apply(move, &order->status_n, &order->status_before_n);
     if (legal && was_open) {
         if (kind == TL_REPORT_ACCEPTED || kind == TL_REPORT_REPLACED || kind == TL_REPORT_RESTATED)
             acknowledge(order, report);

@@ -50,15 +50,15 @@ function read.expire(o) return instant(o.expire_ns) end
 function read.deadline(o) return instant(o.deadline_ns) end
 
 local Order = {}
-local owner = setmetatable({}, { __mode = "k" }) -- { run, id } of an order
+local OWNER = {} -- the key of a function that returns the run and the id of an order
 
 function Order.__index(self, key)
   local reader = read[key]
   if not reader then error(nearest.sentence("field of an order", key, FIELDS), 2) end
-  local of = owner[self]
-  local slot = C.tl_mirror_by_id(of.run.mirror, of.id)
+  local r, id = rawget(self, OWNER)()
+  local slot = C.tl_mirror_by_id(r.mirror, id)
   if slot == 0 then error("this order closed long ago", 2) end
-  return reader(of.run.slots[slot], of.run)
+  return reader(r.slots[slot], r)
 end
 function Order.__newindex(_, key) error(("an order's %s cannot be set"):format(tostring(key)), 2) end
 function Order.__tostring(self)
@@ -70,8 +70,7 @@ local function order_of(r, id)
   r.shown = r.shown or {}
   local order = r.shown[id]
   if not order then
-    order = setmetatable({}, Order)
-    owner[order] = { run = r, id = id }
+    order = setmetatable({ [OWNER] = function() return r, id end }, Order)
     r.shown[id] = order
   end
   return order
@@ -79,10 +78,11 @@ end
 
 --- The id of what a spec gives for an order.
 function M.id(r, order)
-  local of = owner[order]
-  if not of then error("an order of this run is wanted, such as run:open_orders()[1], not " .. tostring(order), 3) end
-  if of.run ~= r then error("this order belongs to another run", 3) end
-  return of.id
+  local reach = type(order) == "table" and rawget(order, OWNER)
+  if not reach then error("an order of this run is wanted, such as run:open_orders()[1], not " .. tostring(order), 3) end
+  local run, id = reach()
+  if run ~= r then error("this order belongs to another run", 3) end
+  return id
 end
 
 local FILTER = { "symbol", "side", "tag", "status", "type" }

@@ -381,6 +381,13 @@ describe("an order's life", function()
     w:report { order_id = w.orders[slot].id_n, kind = C.TL_REPORT_ACCEPTED, price = 1, quantity = 1 }
     assert.same({ "new", 1500000, 100 }, { w:status(slot), w.orders[slot].price_n, w.orders[slot].quantity_n })
     assert.equal(1, ns(C.tl_mirror_illegal_transitions(w.mirror)))
+    for _, quantity in ipairs { 0, -5 } do
+      w:report { order_id = w.orders[slot].id_n, kind = C.TL_REPORT_FILL, price = 1500000, quantity = quantity }
+    end
+    w:report { order_id = w.orders[slot].id_n, kind = C.TL_REPORT_FILL, quantity = 5 } -- no price
+    w:report { order_id = w.orders[slot].id_n, kind = 77 }
+    assert.same({ "new", 0 }, { w:status(slot), w.orders[slot].filled_n })
+    assert.equal(5, ns(C.tl_mirror_illegal_transitions(w.mirror)))
     local _, unknown = w:report { order_id = 12345, kind = C.TL_REPORT_FILL, price = 1, quantity = 1 }
     assert.equal(0, unknown)
     w:cancel(slot)
