@@ -100,7 +100,6 @@ tl_status tl_host_create(const tl_host_config *config, tl_host **out) {
     if (h->config.batch == 0) h->config.batch = DEFAULT_BATCH;
     if (h->config.error_budget == 0) h->config.error_budget = DEFAULT_ERROR_BUDGET;
     if (!(h->config.leverage > 0)) h->config.leverage = 1;
-    h->until_yield = h->config.batch;
     h->phase = TL_PHASE_LIVE;
     h->wanted = 1u << TL_STAGE_TIMER | 1u << TL_STAGE_PHASE;
     tl_random_seed(&h->random, config->seed, RANDOM_STREAM);

@@ -54,7 +54,6 @@ struct tl_host {
     uint64_t begun_at; /* tick at which the handler in hand began; 0 = it is not timed */
     uint32_t wanted;   /* bit per stage that has a handler */
     uint32_t instrument_count;
-    uint32_t until_yield;
     int in_hand; /* stage whose handler runs */
     int pending; /* the next stage of the same record */
     bool timer_set;

@@ -288,15 +288,11 @@ static bool cut_by_timer(tl_host *h) {
     return true;
 }
 
-static bool must_yield(tl_host *h) {
-    h->until_yield = h->config.batch;
-    return h->lua.arena.used_bytes >= h->lua.collect_at_bytes;
-}
-
 int tl_runtime_next(tl_host *h) {
     tl_input_log *log = &h->log;
     finish(h);
-    if (TL_UNLIKELY(h->lua.arena.refused_bytes != 0)) return TL_STAGE_YIELD;
+    if (TL_UNLIKELY(h->lua.arena.used_bytes >= h->lua.collect_at_bytes || h->lua.arena.refused_bytes != 0))
+        return TL_STAGE_YIELD;
     if (TL_UNLIKELY(h->pending != 0)) {
         int stage = h->pending;
         h->pending = 0;
@@ -305,12 +301,10 @@ int tl_runtime_next(tl_host *h) {
     }
     for (;;) {
         if (log->begin == log->end || (h->timer_set && cut_by_timer(h))) {
-            if (must_yield(h)) return TL_STAGE_YIELD;
             h->timer_set = false;
             if (!h->poll || h->poll(h->poll_context, log, h->config.batch) == 0) return TL_STAGE_DONE;
             continue;
         }
-        if (--h->until_yield == 0 && must_yield(h)) return TL_STAGE_YIELD;
         const tl_event *event = &log->slots[log->begin & log->mask];
         log->begin += tl_event_slots(event->kind);
         if (event->kind == TL_EVENT_NONE) continue;

@@ -209,6 +209,19 @@ int tl_state_call(tl_state *state, int arguments, int results) {
 
 /* ---- life ---- */
 
+static uint64_t nine_tenths(const tl_arena *arena) {
+    return arena->cap_bytes / 10 * 9;
+}
+
+/* Where the next cycle starts: at twice what is live, but no later than half way to 90 % of the cap. */
+static uint64_t next_cycle(const tl_arena *arena) {
+    uint64_t used = arena->used_bytes, most = nine_tenths(arena);
+    uint64_t next = used * 2 > FIRST_COLLECT_BYTES ? used * 2 : FIRST_COLLECT_BYTES;
+    uint64_t half_way = used + (most > used ? (most - used) / 2 : 0);
+    if (next > half_way) next = half_way;
+    return next > used + STEP_BYTES ? next : used + STEP_BYTES;
+}
+
 /* This library's file: the state opens it again by its name, which gives the same instance. */
 static bool own_path(char *path, size_t size) {
     Dl_info info;
@@ -261,7 +274,7 @@ tl_status tl_state_open(tl_state *state, uint64_t cap_bytes, const char *library
         tl_state_close(state);
         return status;
     }
-    state->collect_at_bytes = FIRST_COLLECT_BYTES;
+    state->collect_at_bytes = next_cycle(&state->arena);
     if (no_jit) luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     return TL_OK;
 }
@@ -277,34 +290,28 @@ void tl_state_collect(tl_state *state) {
     lua_gc(state->L, LUA_GCCOLLECT, 0);
     if (!state->incremental) lua_gc(state->L, LUA_GCSTOP, 0);
     tl_arena_close_reserve(&state->arena);
-    state->collecting = false;
 }
 
-/* A cycle starts when what is used has doubled since the last one ended, and then goes on by twice what is allocated (four times from half of the cap
- * on, eight from three quarters). Nothing of this shows in a script: there are no finalizers and no weak tables. */
+/* A cycle goes on by twice what is allocated meanwhile (four times from half of the cap on, eight from three quarters), so that it ends before memory does.
+ * Nothing of this shows in a script: there are no finalizers and no weak tables. */
 bool tl_state_govern(tl_state *state) {
     tl_arena *arena = &state->arena;
-    uint64_t cap = arena->cap_bytes;
-    if (arena->used_bytes > cap / 10 * 9) {
+    if (arena->used_bytes < state->collect_at_bytes) return true;
+    if (arena->used_bytes >= nine_tenths(arena)) {
         tl_state_collect(state);
-        if (arena->used_bytes > cap / 10 * 9) return false;
-        state->collect_at_bytes = arena->used_bytes + arena->used_bytes / 2;
+        if (arena->used_bytes >= nine_tenths(arena)) return false;
+    } else if (!state->incremental) {
+        uint64_t allocated = arena->used_bytes - state->collect_at_bytes + STEP_BYTES;
+        uint64_t cap = arena->cap_bytes, factor = arena->used_bytes > cap / 4 * 3 ? 8 : arena->used_bytes > cap / 2 ? 4 : 2;
+        tl_arena_open_reserve(arena);
+        bool done = lua_gc(state->L, LUA_GCSTEP, (int)(allocated * factor >> 10));
+        lua_gc(state->L, LUA_GCSTOP, 0);
+        tl_arena_close_reserve(arena);
+        if (!done) {
+            state->collect_at_bytes = arena->used_bytes + STEP_BYTES;
+            return true;
+        }
     }
-    if (state->incremental || arena->used_bytes < state->collect_at_bytes) return true;
-    state->collecting = true;
-    uint64_t allocated = arena->used_bytes - state->collect_at_bytes + STEP_BYTES;
-    uint64_t factor = arena->used_bytes > cap / 4 * 3 ? 8 : arena->used_bytes > cap / 2 ? 4 : 2;
-    tl_arena_open_reserve(arena);
-    bool done = lua_gc(state->L, LUA_GCSTEP, (int)(allocated * factor >> 10));
-    lua_gc(state->L, LUA_GCSTOP, 0);
-    tl_arena_close_reserve(arena);
-    if (done) {
-        state->collecting = false;
-        state->collect_at_bytes = arena->used_bytes * 2;
-        if (state->collect_at_bytes < FIRST_COLLECT_BYTES) state->collect_at_bytes = FIRST_COLLECT_BYTES;
-        if (state->collect_at_bytes > cap / 2 && arena->used_bytes < cap / 2) state->collect_at_bytes = cap / 2;
-    } else {
-        state->collect_at_bytes = arena->used_bytes + STEP_BYTES;
-    }
+    state->collect_at_bytes = state->incremental ? nine_tenths(arena) : next_cycle(arena);
     return true;
 }

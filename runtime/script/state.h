@@ -22,7 +22,6 @@ typedef struct tl_state {
     uint64_t seen[TL_STATE_SEEN]; /* hashes of messages that have had their traceback: an error storm has no time for more */
     uint32_t seen_count;
     bool fresh; /* the last error's message was not seen before */
-    bool collecting;
     bool incremental; /* the collector runs by itself (L3) */
 } tl_state;
 

@@ -311,6 +311,22 @@ describe("the drain", function()
     end
   end)
 
+  it("copes with handlers that make much garbage beside much that is kept", function()
+    for _, tier in ipairs { "L1", "L3" } do
+      for _, kept in ipairs { 1, 5, 9 } do -- MiB of 16; a handler makes half a MiB of garbage
+        local world = new(([[local s = strategy { tier = "%s" }
+          function s:on_start() self.kept = {} for i = 1, %d * 16 do self.kept[i] = ("x"):rep(65536 - i) end end
+          function s:on_quote(q) local t for i = 1, 8 do t = ("y"):rep(65000 + q.seq %% 500) .. i end self.last = #t end]]):format(tier, kept),
+          { config = { memory_bytes = 16 * 1048576 } })
+        world:start()
+        for _ = 1, 300 do world:quote("AAPL", 1, 2) end
+        assert.is_true(world:drain())
+        assert.equal(301, tonumber(C.tl_host_handled(world.host)))
+        world:close()
+      end
+    end
+  end)
+
   it("ends a strategy that keeps more than its cap", function()
     local world = new("local s = strategy {}\nlocal kept = {}\nfunction s:on_quote(q) kept[#kept + 1] = { q.bid, q.ask } end",
       { config = { memory_bytes = 4 * 1048576 } })

@@ -100,7 +100,9 @@ describe("series, results and metrics", function()
     assert.same({ 3, 2, -5 }, { c.value, tonumber(c.count), g.value })
     assert.same({ 6, 2, 1, 2, 1 },
       { tonumber(h.count), tonumber(h.buckets[32]), tonumber(h.buckets[33]), tonumber(h.buckets[0]), tonumber(h.buckets[63]) })
-    for i, word in ipairs { "a gauge already", "only grows", "did you mean 'add'", "1 to 47 bytes", "not a table", "did you mean 'pane'", "numbers", "at most 256" } do
+    for i, word in ipairs {
+      "a gauge already", "only grows", "did you mean 'add'", "1 to 47 bytes", "not a table", "did you mean 'pane'", "numbers", "at most 256",
+    } do
       assert.matches(word, world:lines()[i])
     end
   end)
