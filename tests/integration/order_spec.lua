@@ -94,7 +94,7 @@ describe("a strategy's orders", function()
           log.info("%.2f %.2f", (a.deadline - a.created) / 1e6, (b.deadline - b.created) / 1e6)
         end)
         log.info("%s", tostring(order.buy(q.symbol, 1, 1).deadline))
-        log.info("%s", tostring(order.buy(q.symbol, 1, 1, order.options { deadline = timeout.after "3ms" }).deadline ~= nil))
+        log.info("%s", tostring(order.buy(q.symbol, 1, 1, order.options { deadline = timeout.after "3ms", expire = timeout.after "1s" }).expire ~= nil))
       end
     ]]
     run:quote("AAPL", 1, 2)

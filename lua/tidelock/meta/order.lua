@@ -16,7 +16,7 @@
 ---@field percent number|nil trailing distance, in percent
 ---@field display number|nil shown quantity of an iceberg
 ---@field time_in_force TimeInForce|nil
----@field expire Duration|nil a duration, or a time in ns; implies gtd
+---@field expire Duration|Deadline|nil a duration, a deadline or a time in ns; implies gtd
 ---@field post_only boolean|"slide"|nil
 ---@field reduce_only boolean|nil
 ---@field round boolean|"passive"|"nearest"|"aggressive"|nil

@@ -93,7 +93,8 @@ function M.fill(out, fields, level)
     out.deadline_timeout_ns = ns
   end
   local expire = fields.expire
-  if type(expire) == "number" and expire >= EPOCH_LIKE and expire < 9e18 then out.expire_at_ns = expire
+  if getmetatable(expire) == "deadline" then out.expire_at_ns = context.deadline_ns(expire)
+  elseif type(expire) == "number" and expire >= EPOCH_LIKE and expire < 9e18 then out.expire_at_ns = expire
   elseif expire ~= nil then
     local ns = context.duration(expire, level + 1)
     if ns <= 0 then fail(level + 1, "expire is a duration from the sending on or a time, not %s", tostring(expire)) end
