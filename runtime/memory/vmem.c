@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { LARGE_PAGE_BYTES = 2 << 20 };
+
 static size_t page_bytes(void) {
     return (size_t)sysconf(_SC_PAGESIZE);
 }
@@ -16,8 +18,9 @@ tl_status tl_vmem_reserve(tl_vmem *memory, size_t bytes) {
     void *base = mmap(NULL, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return tl_error_set(TL_ERR_NO_MEMORY, "cannot reserve %zu bytes of memory: %s", rounded, strerror(errno));
-    /* Tables of millions of records are walked at random: without large pages each access pays for a page walk. */
-    if (rounded >= (4u << 20)) madvise(base, rounded, MADV_HUGEPAGE);
+    /* Tables of millions of records are walked at random: without large pages each access pays for a page walk. The first stretch keeps small
+     * ones, so that a table that stays small costs neither clearing two megabytes nor the kernel's search for them. */
+    if (rounded >= 2 * LARGE_PAGE_BYTES) madvise((char *)base + LARGE_PAGE_BYTES, rounded - LARGE_PAGE_BYTES, MADV_HUGEPAGE);
     memory->base = base;
     memory->bytes = rounded;
     return TL_OK;
