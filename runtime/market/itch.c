@@ -18,6 +18,7 @@ struct tl_itch {
     size_t length;
     const uint8_t *passed; /* flags by locate, NULL for none: see tl_itch_pass_over() */
     bool ended;
+    bool broken; /* the stream failed where what is unpacked ends; not counted yet */
     tl_itch_problem_counts problems;
     uint8_t buffer[BUFFER_BYTES];
 };
@@ -287,10 +288,8 @@ static void fill(tl_itch *reader) {
     memmove(reader->buffer, reader->buffer + reader->at, left);
     reader->at = 0;
     size_t n = 0;
-    if (tl_stream_read(reader->stream, reader->buffer + left, sizeof reader->buffer - left, &n) != TL_OK) {
-        problem_at(reader, TL_ITCH_PROBLEM_BROKEN_STREAM);
-        reader->ended = true;
-    }
+    if (tl_stream_read(reader->stream, reader->buffer + left, sizeof reader->buffer - left, &n) != TL_OK)
+        reader->ended = reader->broken = true;
     reader->length = left + n;
     if (reader->length < sizeof reader->buffer) reader->ended = true;
 }
@@ -302,18 +301,28 @@ static bool frame_at(const tl_itch *reader, size_t at) {
     return length != 0 && tl_itch_length(reader->buffer[at + TL_ITCH_FRAME_BYTES]) == length;
 }
 
-/* After a length that cannot be: the next place at which three frames in a row make sense, or the end of what is in the buffer. */
-static size_t resynchronise(const tl_itch *reader, size_t from) {
-    for (size_t start = from; start + TL_ITCH_FRAME_BYTES < reader->length; start++) {
-        size_t at = start;
-        int good = 0;
-        while (good < 3 && at < reader->length && frame_at(reader, at)) {
-            at += TL_ITCH_FRAME_BYTES + be16(reader->buffer + at);
-            good++;
-        }
-        if (good == 3 || (good > 0 && at == reader->length)) return start;
+/* Whether three frames in a row make sense from this place of the buffer on, or fewer up to its end. */
+static bool in_step(const tl_itch *reader, size_t at) {
+    int good = 0;
+    while (good < 3 && at < reader->length && frame_at(reader, at)) {
+        at += TL_ITCH_FRAME_BYTES + be16(reader->buffer + at);
+        good++;
     }
+    return good == 3 || (good > 0 && at == reader->length);
+}
+
+/* After a length that cannot be: the next place at which frames make sense again, or the end of what is in the buffer. */
+static size_t resynchronise(const tl_itch *reader, size_t from) {
+    for (size_t start = from; start + TL_ITCH_FRAME_BYTES < reader->length; start++)
+        if (in_step(reader, start)) return start;
     return reader->length;
+}
+
+/* Whether a frame of a wrong length is a frame all the same: what follows it makes sense, and not where its type's length would end. */
+static bool other_length(const tl_itch *reader, size_t step) {
+    if (step == TL_ITCH_FRAME_BYTES || !in_step(reader, reader->at + step)) return false;
+    unsigned wanted = tl_itch_length(reader->buffer[reader->at + TL_ITCH_FRAME_BYTES]);
+    return !in_step(reader, reader->at + TL_ITCH_FRAME_BYTES + wanted);
 }
 
 /* What is left at the end of the file cannot be a whole frame: the file was cut, unless the frame's length was wrong before. */
@@ -324,11 +333,12 @@ static bool cut_off(const uint8_t *frame, size_t have, unsigned length) {
     return wanted == 0 || wanted == length;
 }
 
-/* How far to go on behind a frame that was not a message. An unknown letter or a bad field in a frame that makes sense is skipped as a
- * message; a wrong length tells nothing of where the next one is. */
+/* How far to go on behind a frame that was not a message. An unknown letter, a bad field or another length in a frame that makes sense
+ * is skipped as a message; any other wrong length tells nothing of where the next one is. */
 static size_t step_over(tl_itch *reader, tl_itch_problem problem, size_t step) {
     size_t have = reader->length - reader->at;
-    if (problem == TL_ITCH_PROBLEM_BAD_LENGTH) return resynchronise(reader, reader->at + 1) - reader->at;
+    if (problem == TL_ITCH_PROBLEM_BAD_LENGTH && !other_length(reader, step))
+        return resynchronise(reader, reader->at + 1) - reader->at;
     reader->ordinal++;
     return step < have ? step : have;
 }
@@ -349,6 +359,12 @@ static bool passed_over(tl_itch *reader, const uint8_t *body, unsigned length) {
     return true;
 }
 
+/* The stream ended; where it was broken is known only now. */
+static void count_broken(tl_itch *reader) {
+    if (reader->broken) problem_at(reader, TL_ITCH_PROBLEM_BROKEN_STREAM);
+    reader->broken = false;
+}
+
 unsigned tl_itch_read(tl_itch *reader, tl_itch_message *messages, unsigned capacity) {
     unsigned count = 0;
     while (count < capacity) {
@@ -358,7 +374,10 @@ unsigned tl_itch_read(tl_itch *reader, tl_itch_message *messages, unsigned capac
                 fill(reader);
                 continue;
             }
-            if (have == 0) break;
+            if (have == 0) {
+                count_broken(reader);
+                break;
+            }
         }
         const uint8_t *frame = reader->buffer + reader->at;
         unsigned length = have >= TL_ITCH_FRAME_BYTES ? be16(frame) : 0;
@@ -368,6 +387,7 @@ unsigned tl_itch_read(tl_itch *reader, tl_itch_message *messages, unsigned capac
                 if (!end_mark) problem_at(reader, TL_ITCH_PROBLEM_TRUNCATED);
                 reader->offset += have;
                 reader->at = reader->length;
+                count_broken(reader);
                 break;
             }
         }

@@ -157,7 +157,10 @@ tl_status tl_stream_read(tl_stream *stream, void *buffer, size_t capacity, size_
         } else {
             if (have == 0 && !stream->in_member) break;
             if (stream->kind == GZIP && have > 0 && !stream->in_member && stream->input[stream->at] != 0x1f) {
-                stream->at = stream->length; /* padding behind the last member, as tape blocks have it */
+                while (stream->at < stream->length && stream->input[stream->at] == 0)
+                    stream->at++; /* padding behind the last member, as tape blocks have it */
+                if (stream->at < stream->length && stream->input[stream->at] != 0x1f)
+                    stream->failed = tl_error_set(TL_ERR_FORMAT, "what stands behind the gzip data is no gzip data");
                 continue;
             }
             (void)(stream->kind == GZIP ? inflate_some : unzstd_some)(stream, out + *length, capacity - *length, &n);

@@ -237,7 +237,8 @@ describe("the ITCH decoder", function()
 end)
 
 --- Reads a file of these bytes; returns its messages' letters and ordinals, and its problems.
-local function read(bytes, batch)
+--- `unpacked_bytes` is how many bytes there are in all, where `bytes` are packed.
+local function read(bytes, batch, unpacked_bytes)
   local path = os.tmpname()
   local file = io.open(path, "wb")
   file:write(bytes)
@@ -266,7 +267,7 @@ local function read(bytes, batch)
   local unpacked = tonumber(C.tl_itch_unpacked(slot[0]))
   C.tl_itch_close(slot[0])
   os.remove(path)
-  assert.equal(#bytes, unpacked)
+  assert.equal(unpacked_bytes or #bytes, unpacked)
   return table.concat(letters), problems, ordinals, offsets
 end
 
@@ -329,6 +330,34 @@ describe("reading an ITCH file", function()
       assert.equal("S" .. LETTERS .. LETTERS, letters, "length " .. length)
       assert.same({ bad_length = { 1, #all_frames[1], 2 } }, problems)
     end
+  end)
+
+  it("skips a frame of another length than its type's as one message where the frames around it make sense", function()
+    local tail = table.concat(all_frames)
+    for _, size in ipairs { 1, 12, 35, 37, 50, 51, 400, 40000 } do
+      local letters, problems, ordinals = read(all_frames[1] .. frame("A" .. ("A"):rep(size - 1)) .. tail)
+      assert.equal("S" .. LETTERS, letters, "length " .. size)
+      assert.same({ bad_length = { 1, #all_frames[1], 2 } }, problems)
+      assert.equal(3, ordinals[2])
+    end
+  end)
+
+  it("says where in the unpacked data a packed file was cut off", function()
+    local bytes = table.concat(all_frames):rep(50)
+    local path = os.tmpname()
+    os.remove(path)
+    path = path .. ".gz"
+    local sink = ffi.new "tl_sink *[1]"
+    native.check(C.tl_sink_open(path, sink))
+    native.check(C.tl_sink_write(sink[0], bytes, #bytes))
+    native.check(C.tl_sink_close(sink[0]))
+    local file = io.open(path, "rb")
+    local packed = file:read "*a"
+    file:close()
+    os.remove(path)
+    local letters, problems = read(packed:sub(1, #packed - 4), 16, #bytes) -- within the length that ends the member
+    assert.equal(LETTERS:rep(50), letters)
+    assert.same({ broken_stream = { 1, #bytes, 50 * #LETTERS + 1 } }, problems)
   end)
 
   it("finds its way again behind rubbish of any size, across its buffer", function()

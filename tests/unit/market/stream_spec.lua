@@ -114,6 +114,15 @@ describe("streams and sinks", function()
     end)
   end)
 
+  it("refuse what is neither a member nor zeros behind the last one, and give what was before", function()
+    with_file(sunk("one", ".gz", 3) .. "\0\0rubbish", ".gz", function(path)
+      local got, status, why = read(path, 100)
+      assert.equal("one", got)
+      assert.equal(tonumber(C.TL_ERR_FORMAT), status)
+      assert.equal("what stands behind the gzip data is no gzip data", why)
+    end)
+  end)
+
   it("say that compressed data is cut, at any byte, and give what was before", function()
     local bytes = sample(3000)
     for _, suffix in ipairs { ".gz", ".zst" } do
