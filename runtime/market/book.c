@@ -227,6 +227,10 @@ uint64_t tl_books_live_orders(const tl_books *books) {
     return books->live;
 }
 
+uint64_t tl_books_most_live_orders(const tl_books *books) {
+    return books->most_live;
+}
+
 uint64_t tl_books_bytes(const tl_books *books) {
     uint64_t bytes = (uint64_t)books->used_orders * sizeof(tl_book_order) +
                      (uint64_t)books->used_levels * sizeof(tl_book_level) + ((uint64_t)books->mask + 1) * sizeof(books_slot);

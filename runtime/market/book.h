@@ -103,6 +103,9 @@ void tl_books_prefetch_order(const tl_books *books, uint64_t reference);
 /* Live orders over all books. */
 uint64_t tl_books_live_orders(const tl_books *books);
 
+/* The most that there were at once. */
+uint64_t tl_books_most_live_orders(const tl_books *books);
+
 /* Bytes of memory in use: orders, levels, sides and the index. */
 uint64_t tl_books_bytes(const tl_books *books);
 

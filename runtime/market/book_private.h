@@ -56,6 +56,7 @@ struct tl_books {
     uint32_t used_orders;
     uint32_t used_levels;
     uint32_t live;
+    uint32_t most_live;
     uint32_t instruments;
     uint32_t instrument_capacity;
     tl_vmem order_memory;
@@ -240,7 +241,7 @@ static inline tl_status books_add(tl_books *books, uint32_t instrument, uint64_t
     books->levels[level].quantity += quantity;
     books->levels[level].count++;
     books->slots[at] = (books_slot){.order = order, .key = key};
-    books->live++;
+    if (++books->live > books->most_live) books->most_live = books->live;
     if (handle != NULL) *handle = order;
     return TL_OK;
 }

@@ -136,10 +136,9 @@ bool tl_itch_survey_step(tl_itch_survey *survey, uint64_t messages) {
         if (n > 0 && totals->first_ns == TL_ABSENT) totals->first_ns = survey->messages[0].ts_ns;
         tl_itch_apply(survey->books, survey->directory, survey->messages, n, &survey->order_problems, survey->instrument_of);
         count(survey, n);
-        uint64_t live = tl_books_live_orders(survey->books);
-        if (live > totals->most_live_orders) totals->most_live_orders = live;
     }
     totals->live_orders = tl_books_live_orders(survey->books);
+    totals->most_live_orders = tl_books_most_live_orders(survey->books);
     totals->book_bytes = tl_books_bytes(survey->books);
     totals->instruments = tl_instruments_count(survey->instruments);
     totals->consumed_bytes = tl_itch_consumed(survey->reader);

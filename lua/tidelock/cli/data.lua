@@ -160,9 +160,12 @@ local function print_itch(s)
   for _, letter in ipairs(letters) do
     out:write(string.format("  %s %11d  %s\n", letter, s.types[letter], s.type_names[letter]))
   end
-  out:write(string.format("\n  %d instrument%s\n", s.instrument_count, s.instrument_count == 1 and "" or "s"))
-  local busiest = {}
-  for i, one in ipairs(s.instruments) do busiest[i] = one end
+  local busiest, with_orders = {}, 0
+  for i, one in ipairs(s.instruments) do
+    busiest[i] = one
+    if one.orders > 0 then with_orders = with_orders + 1 end
+  end
+  out:write(string.format("\n  %d instrument%s, %d with orders\n", s.instrument_count, s.instrument_count == 1 and "" or "s", with_orders))
   table.sort(busiest, function(a, b)
     if a.messages ~= b.messages then return a.messages > b.messages end
     return a.symbol < b.symbol
