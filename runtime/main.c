@@ -1,4 +1,5 @@
 /* The thin binary: argument vector in, verb out. The verbs are Lua, in lua/tidelock/cli/. */
+#include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -70,6 +71,9 @@ int main(int argc, char **argv) {
         return 1;
     }
     int code = (int)lua_tointeger(L, -1);
-    fflush(stdout);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
+        fprintf(stderr, "tidelock: standard output: cannot write: %s\n", strerror(errno));
+        code = 1;
+    }
     _exit(code); /* the Lua state and its arenas end with the process; closing them would only cost time */
 }
