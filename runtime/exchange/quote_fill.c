@@ -73,9 +73,9 @@ void tl_quote_fill_flush(tl_fill_models *m, uint32_t instrument) {
     tl_book_top top;
     best_of(m, instrument, TL_SIDE_BUY, &top.bid_price, &top.bid_size);
     best_of(m, instrument, TL_SIDE_SELL, &top.ask_price, &top.ask_size);
-    tl_venue_tell(v, instrument, &top);
+    tl_venue_tell_levels(v, instrument);
     if (v->of[instrument].own.count > 0) tell_queues(m, instrument);
-    v->touched_count = 0;
+    tl_venue_tell_top(v, instrument, &top);
 }
 
 void tl_quote_fill_tell_all(tl_fill_models *m, uint32_t instrument) {

@@ -405,7 +405,6 @@ static void end_of_day(tl_venue *v, uint32_t instrument) {
     tl_engine_end_of_day(v->engine, instrument);
     tl_venue_absorb(v, instrument);
     tl_venue_flush(v, instrument);
-    tl_venue_flush_queues(v, instrument);
 }
 
 static void system_event(tl_replay *r, const tl_itch_message *m) {
@@ -420,7 +419,6 @@ static void system_event(tl_replay *r, const tl_itch_message *m) {
         if (m->code == 'M') end_of_day(v, i);
         if (m->code == 'M' || m->code == 'E' || m->code == 'C') tl_auction_expire(v, i, m->code != 'M');
         tl_venue_flush(v, i);
-        tl_venue_flush_queues(v, i);
     }
 }
 
@@ -454,7 +452,6 @@ static void begin_day(tl_replay *r, uint32_t instrument) {
             }
         tl_taken_forget(&v->taken, instrument);
         tl_venue_flush(v, instrument);
-        tl_venue_flush_queues(v, instrument);
     }
     v->of[instrument].source = (uint8_t)r->number;
     tl_venue_set_state(v, instrument, r->phase, TL_STATE_UNKNOWN, "");
@@ -500,7 +497,6 @@ static void play(tl_replay *r, const tl_itch_message *m, uint32_t instrument) {
     default:
         break;
     }
-    if (TL_UNLIKELY(v->of[instrument].busy)) tl_venue_flush_queues(v, instrument);
     v->touched_count = 0;
     v->joined = false;
 }

@@ -415,12 +415,10 @@ void tl_simulator_submit(tl_simulator *s, const tl_command *command, int64_t at_
         else
             submit_cancel(s, &c, handle);
     }
-    if (v->of[c.instrument].model == TL_FILL_ORDERS || s->feeds == 0) {
+    if (v->of[c.instrument].model == TL_FILL_ORDERS || s->feeds == 0)
         tl_venue_flush(v, c.instrument);
-        tl_venue_flush_queues(v, c.instrument);
-    } else if (v->of[c.instrument].model > TL_FILL_BARS) {
+    else if (v->of[c.instrument].model > TL_FILL_BARS)
         tl_quote_fill_flush(&s->models, c.instrument);
-    }
 }
 
 /* ---- outputs ---- */

@@ -281,7 +281,6 @@ void tl_venue_time(tl_venue *v, int64_t now_ns) {
         if (i + 1 < count && events[i + 1].instrument == events[i].instrument) continue;
         settle_changed(v, events[i].instrument);
         tl_venue_flush(v, events[i].instrument);
-        tl_venue_flush_queues(v, events[i].instrument);
     }
     tl_engine_clear_events(v->engine);
 }
@@ -312,17 +311,54 @@ static inline bool same_top(const tl_book_top *a, const tl_book_top *b) {
             (a->ask_size ^ b->ask_size)) == 0;
 }
 
-void tl_venue_tell(tl_venue *v, uint32_t instrument, const tl_book_top *top) {
+void tl_venue_tell_levels(tl_venue *v, uint32_t instrument) {
+    if (v->quiet || !(v->of[instrument].want & TL_WANT_LEVELS)) return;
+    for (uint32_t i = 0; i < v->touched_count; i++)
+        tell_level(v, instrument, &v->touched[i]);
+}
+
+void tl_venue_tell_top(tl_venue *v, uint32_t instrument, const tl_book_top *top) {
     tl_venue_instrument *of = &v->of[instrument];
     uint32_t want = v->quiet ? 0 : of->want;
-    if (want & TL_WANT_LEVELS)
-        for (uint32_t i = 0; i < v->touched_count; i++)
-            tell_level(v, instrument, &v->touched[i]);
     if (!same_top(top, &of->top)) {
         of->top = *top;
         if (want & TL_WANT_QUOTES) tell_quote(v, instrument);
     }
     if ((want & TL_WANT_LEVELS) && v->touched_count > 0) tell(v, TL_EVENT_BOOK, instrument, 0, 0, 0, 0);
+    v->touched_count = 0;
+}
+
+void tl_venue_tell_queue(tl_venue *v, tl_own_order *order, int64_t ahead, int64_t total) {
+    if (ahead == order->told_ahead && total == order->told_total) return;
+    order->told_ahead = ahead;
+    order->told_total = total;
+    tell(v, TL_EVENT_QUEUE, order->instrument, (int64_t)order->id, ahead, total, 0);
+}
+
+/* The touched level in which an order rests, NULL when it was not touched. */
+static const tl_venue_touch *touch_of(const tl_venue *v, const tl_own_order *order) {
+    for (uint32_t i = 0; i < v->touched_count; i++)
+        if (v->touched[i].price == order->rest_price && v->touched[i].side == order->side) return &v->touched[i];
+    return NULL;
+}
+
+/* Places in the queue that the message changed. */
+static void tell_queues(tl_venue *v, uint32_t instrument) {
+    const tl_venue_instrument *of = &v->of[instrument];
+    if (TL_UNLIKELY(of->busy && v->touched_count > 0 && (of->want & TL_WANT_QUEUE) != 0))
+        for (uint32_t handle = of->own.first; handle != 0;) {
+            tl_own_order *order = tl_own_orders_at(v->own, handle);
+            handle = order->next;
+            if (order->stage != TL_OWN_IN_ENGINE || order->rest_price == TL_ABSENT) continue;
+            const tl_venue_touch *touch = touch_of(v, order);
+            if (touch == NULL) continue;
+            /* What joins a level stands behind; nothing comes in front of the first. Else the queue is walked. */
+            int64_t ahead = order->told_ahead, total = touch->quantity;
+            if ((ahead == TL_ABSENT || (ahead != 0 && !v->joined)) &&
+                !tl_engine_queue(v->engine, order->id | TL_OWN_REFERENCE, &ahead, &total))
+                continue;
+            tl_venue_tell_queue(v, order, ahead, total);
+        }
 }
 
 /* The one level that the message changed stands behind the best of its side. */
@@ -368,10 +404,10 @@ static void top_of_others(const tl_venue *v, uint32_t instrument, tl_book_top *t
 void tl_venue_flush(tl_venue *v, uint32_t instrument) {
     const tl_venue_instrument *of = &v->of[instrument];
     if (is_behind_best(v, of)) {
-        if (of->want & TL_WANT_LEVELS) {
-            tell_level(v, instrument, v->touched);
-            tell(v, TL_EVENT_BOOK, instrument, 0, 0, 0, 0);
-        }
+        if (of->want & TL_WANT_LEVELS) tell_level(v, instrument, v->touched);
+        tell_queues(v, instrument);
+        if (of->want & TL_WANT_LEVELS) tell(v, TL_EVENT_BOOK, instrument, 0, 0, 0, 0);
+        v->touched_count = 0;
         return;
     }
     tl_book_top top;
@@ -381,40 +417,9 @@ void tl_venue_flush(tl_venue *v, uint32_t instrument) {
         tl_venue_absorb(v, instrument);
         top_of_others(v, instrument, &top);
     }
-    tl_venue_tell(v, instrument, &top);
-}
-
-void tl_venue_tell_queue(tl_venue *v, tl_own_order *order, int64_t ahead, int64_t total) {
-    if (ahead == order->told_ahead && total == order->told_total) return;
-    order->told_ahead = ahead;
-    order->told_total = total;
-    tell(v, TL_EVENT_QUEUE, order->instrument, (int64_t)order->id, ahead, total, 0);
-}
-
-/* The touched level in which an order rests, NULL when it was not touched. */
-static const tl_venue_touch *touch_of(const tl_venue *v, const tl_own_order *order) {
-    for (uint32_t i = 0; i < v->touched_count; i++)
-        if (v->touched[i].price == order->rest_price && v->touched[i].side == order->side) return &v->touched[i];
-    return NULL;
-}
-
-void tl_venue_flush_queues(tl_venue *v, uint32_t instrument) {
-    const tl_venue_instrument *of = &v->of[instrument];
-    if (TL_UNLIKELY(of->busy && v->touched_count > 0 && (of->want & TL_WANT_QUEUE) != 0))
-        for (uint32_t handle = of->own.first; handle != 0;) {
-            tl_own_order *order = tl_own_orders_at(v->own, handle);
-            handle = order->next;
-            if (order->stage != TL_OWN_IN_ENGINE || order->rest_price == TL_ABSENT) continue;
-            const tl_venue_touch *touch = touch_of(v, order);
-            if (touch == NULL) continue;
-            /* What joins a level stands behind; nothing comes in front of the first. Else the queue is walked. */
-            int64_t ahead = order->told_ahead, total = touch->quantity;
-            if ((ahead == TL_ABSENT || (ahead != 0 && !v->joined)) &&
-                !tl_engine_queue(v->engine, order->id | TL_OWN_REFERENCE, &ahead, &total))
-                continue;
-            tl_venue_tell_queue(v, order, ahead, total);
-        }
-    v->touched_count = 0;
+    tl_venue_tell_levels(v, instrument);
+    tell_queues(v, instrument);
+    tl_venue_tell_top(v, instrument, &top);
 }
 
 void tl_venue_tell_all(tl_venue *v, uint32_t instrument) {

@@ -1,7 +1,7 @@
 /* The state that the parts of the simulator share: instruments, own orders, the matching engine, and what came out.
  *
  * Replay of orders, bars and quotes each move the venue in their way and say what happened through these functions; they keep the order in which
- * a strategy sees things: trade, level changes, quote, book, order flow, queue. Internal to the simulator; single owner; no
+ * a strategy sees things: trade, level changes, queue, quote, book, order flow. Internal to the simulator; single owner; no
  * allocation in the steady state.
  */
 #ifndef TL_EXCHANGE_VENUE_H
@@ -120,17 +120,17 @@ void tl_venue_time(tl_venue *venue, int64_t now_ns);
 int64_t tl_venue_hit(tl_venue *venue, tl_hit_kind hit, uint32_t instrument, int aggressor, int64_t price, int64_t quantity,
                      tl_book_handle before, uint64_t against);
 
-/* The message is complete: level changes, quote and book come out. */
+/* The message is complete: level changes, places in the queue that changed, quote and book come out. */
 void tl_venue_flush(tl_venue *venue, uint32_t instrument);
 
-/* Level changes, the quote if `top` is another than was told, and the book come out. */
-void tl_venue_tell(tl_venue *venue, uint32_t instrument, const tl_book_top *top);
+/* The level changes of the message come out. */
+void tl_venue_tell_levels(tl_venue *venue, uint32_t instrument);
+
+/* The quote, if `top` is another than was told, and the book come out; the message is complete. */
+void tl_venue_tell_top(tl_venue *venue, uint32_t instrument, const tl_book_top *top);
 
 /* An order's place came out of a fill model, if it is another than was told. */
 void tl_venue_tell_queue(tl_venue *venue, tl_own_order *order, int64_t ahead, int64_t total);
-
-/* Places in the queue that changed come out; to be called last. */
-void tl_venue_flush_queues(tl_venue *venue, uint32_t instrument);
 
 /* The whole present book, quote and state of an instrument come out. */
 void tl_venue_tell_all(tl_venue *venue, uint32_t instrument);

@@ -45,9 +45,9 @@ describe("a replayed day", function()
     local run = venue.run { history = history }
     run:play(14):send(20, { id = 7, side = "buy", quantity = 50, price = 100000 })
     assert.same({ "accepted 7" }, run.report)
-    assert.same({ "level buy 350@100000 (4)", "book", "queue 7 300 of 350" }, run.event)
+    assert.same({ "level buy 350@100000 (4)", "queue 7 300 of 350", "book" }, run.event)
     run:step()
-    assert.equal("queue 7 200 of 250", run.event[#run.event])
+    assert.equal("queue 7 200 of 250", run.event[3])
     run:play(32)
     assert.equal("", filled(run))
     run:step() -- order 3 had 100: 50 more than it has is a fault of the data, and nothing for us
@@ -63,8 +63,8 @@ describe("a replayed day", function()
     assert.equal("", filled(run))
     run:step()
     assert.equal("fill 7 30@100000 maker", filled(run))
-    assert.same({ "trade 30@100000 sell normal", "level buy 490@100000 (2)", "quote 470 x 100000 / 100200 x 200", "book",
-                  "flow execute 6 buy 30@100000", "queue 7 0 of 490" }, run.event)
+    assert.same({ "trade 30@100000 sell normal", "level buy 490@100000 (2)", "queue 7 0 of 490", "quote 470 x 100000 / 100200 x 200",
+                  "book", "flow execute 6 buy 30@100000" }, run.event)
   end)
 
   it("fills own orders at better prices first", function()
@@ -224,7 +224,7 @@ describe("a replayed day", function()
     run:step()
     assert.same({ "expired 1 end_of_day" }, run.report)
     assert.same({ "level buy 0@100100 (0)", "book", "level buy 10@100000 (1)", "level sell 0@100200 (0)",
-                  "quote 0 x - / - x 0", "book", "queue 2 0 of 10" }, run.event)
+                  "queue 2 0 of 10", "quote 0 x - / - x 0", "book" }, run.event)
     run:play()
     assert.equal(0, #run:problems())
   end)
