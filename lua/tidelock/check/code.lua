@@ -20,6 +20,7 @@ M.GLOBALS = {
   bit = { "arshift", "band", "bnot", "bor", "bswap", "bxor", "lshift", "rol", "ror", "rshift", "tobit", "tohex" },
   coroutine = { "create", "isyieldable", "resume", "running", "status", "wrap", "yield" },
   os = { "clock", "date", "time" },
+  log = { "debug", "error", "info", "line", "warn" }, metric = { "counter", "gauge", "histogram" }, record = { "result", "series" },
 }
 
 local GLOBAL_NAMES = {}

@@ -33,7 +33,7 @@ local function check_data(names, given)
   local known = {}
   for i, input in ipairs(given) do
     known[i] = input.name
-    input.known = { "name", "seq", "ts", "ts_recv", "copy" }
+    input.known = { "name" }
     for c = 1, #input do input.known[#input.known + 1] = input[c] end
   end
   for _, name in ipairs(names) do
@@ -107,14 +107,14 @@ end
 local function row(other)
   local index = tonumber(other.a_n)
   local input = inputs[index + 1]
-  if not input then return events.row("a row", { name = "", seq = other.sequence_n, ts = tonumber(other.at_ns) }, { "name", "seq", "ts", "copy" }) end
+  if not input then return events.row("a row", { name = "" }, { "name" }, other) end
   local values = C.tl_runtime_data_row(host, index)
-  local fields = { name = input.name, seq = other.sequence_n, ts = tonumber(other.at_ns), ts_recv = tonumber(other.received_ns) }
+  local fields = { name = input.name }
   for c = 1, #input do
     local value = values[c - 1]
     if value == value then fields[input[c]] = value end
   end
-  return events.row("a row of '" .. input.name .. "'", fields, input.known)
+  return events.row("a row of '" .. input.name .. "'", fields, input.known, other)
 end
 
 --- A live change of a param: checked, shown to on_param, then in force.

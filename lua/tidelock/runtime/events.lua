@@ -37,6 +37,16 @@ local function check(self, ctype, method)
   if not ffi.istype(ctype, self) then error(("call it as a method: event:%s()"):format(method), 3) end
 end
 
+local row_times -- of the events that are tables: { at_ns, received_ns }
+
+-- The venue time of any event; rows are tables, the others records.
+local function time_of(event)
+  if type(event) == "cdata" then return event.at_ns end
+  local times = row_times[event]
+  if not times then error("since() takes an event, such as a copy of an earlier one", 3) end
+  return times.at_ns
+end
+
 --- Methods that all timed records share: `age` counts from the receipt to the runtime's clock, `since` from the venue time of another event.
 local function timed(ctype, what)
   local copied = ffi.typeof("const $", ctype)
@@ -47,8 +57,7 @@ local function timed(ctype, what)
   end
   function methods.since(self, other)
     check(self, ctype, "since")
-    if type(other) ~= "cdata" then error("since() takes an event, such as a copy of an earlier one", 2) end
-    return tonumber(self.at_ns - other.at_ns)
+    return tonumber(self.at_ns - time_of(other))
   end
   function methods.iso(self)
     check(self, ctype, "iso")
@@ -363,22 +372,48 @@ end)
 
 -- ---- rows of outside data and corporate actions: rare, so each is a table of its own ----
 
-local Row = { __newindex = read_only "event", __metatable = "event" }
+local ROW_FIELDS = { "seq", "ts", "ts_recv", "latency", "tod", "age", "since", "iso", "copy" }
+row_times = setmetatable({}, { __mode = "k" })
 
---- A read-only event made of `fields` (with seq, ts, ts_recv); unknown fields raise.
-function M.row(what, fields, known)
-  function fields.copy(self) return self end
-  return setmetatable({}, {
+local Row = {}
+function Row.age(self) return tonumber(C.tl_runtime_now_ns(context.host) - row_times[self].received_ns) end
+function Row.since(self, other) return tonumber(row_times[self].at_ns - time_of(other)) end
+function Row.iso(self) return iso(row_times[self].at_ns) end
+function Row.copy(self) return self end
+
+local function method_of_row(name)
+  return function(self, ...)
+    if not row_times[self] then error(("call it as a method: event:%s()"):format(name), 2) end
+    return Row[name](self, ...)
+  end
+end
+local row_methods = { age = method_of_row "age", since = method_of_row "since", iso = method_of_row "iso", copy = method_of_row "copy" }
+
+--- A read-only event made of `fields` and of the times of the record `other`; unknown fields raise. A field hides what every event has under its name.
+function M.row(what, fields, known, other)
+  local times = { at_ns = other.at_ns + 0, received_ns = other.received_ns + 0, instrument = other.instrument_n }
+  local common = {
+    seq = other.sequence_n, ts = tonumber(times.at_ns), ts_recv = tonumber(times.received_ns), latency = tonumber(times.received_ns - times.at_ns),
+    tod = C.tl_runtime_time_of_day_ns(context.host, times.instrument, times.at_ns),
+  }
+  local row = setmetatable({}, {
     __index = function(_, key)
       local value = fields[key]
-      if value == nil then
-        for _, name in ipairs(known) do if name == key then return nil end end
-        error(nearest.sentence("field of " .. what, key, known), 2)
-      end
-      return value
+      if value ~= nil then return value end
+      for _, name in ipairs(known) do if name == key then return nil end end
+      value = common[key]
+      if value == nil then value = row_methods[key] end
+      if value ~= nil then return value end
+      local names = {}
+      for _, name in ipairs(known) do names[#names + 1] = name end
+      for _, name in ipairs(ROW_FIELDS) do names[#names + 1] = name end
+      error(nearest.sentence("field of " .. what, key, names), 2)
     end,
-    __newindex = Row.__newindex, __metatable = Row.__metatable,
+    __newindex = read_only "event", __metatable = "event",
+    __tostring = function() return ("%s at %s"):format(what, iso(times.at_ns)) end,
   })
+  row_times[row] = times
+  return row
 end
 
 local ACTIONS = { [0] = "split", "dividend", "funding", "listing" }
@@ -395,8 +430,7 @@ function M.action(other)
   return M.row("an action", {
     symbol = symbol_of(other.instrument_n), kind = ACTIONS[tonumber(other.a_n)] or "other", ratio = tonumber(other.b_n) / 1e8,
     amount = tonumber(other.c_n) / 1e8, currency = currency[1] and table.concat(currency) or settle(other.instrument_n),
-    seq = other.sequence_n, ts = tonumber(other.at_ns), ts_recv = tonumber(other.received_ns),
-  }, { "symbol", "kind", "ratio", "amount", "currency", "seq", "ts", "ts_recv", "copy" })
+  }, { "symbol", "kind", "ratio", "amount", "currency" }, other)
 end
 
 --- The fields of each kind, for those who look for mistakes.

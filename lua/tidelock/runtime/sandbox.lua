@@ -21,6 +21,9 @@ M.LIBRARY = {
   log = "tidelock.log", metric = "tidelock.metric", record = "tidelock.record",
 }
 
+-- Those that stand ready without a require; a script may have globals of its own under their names.
+M.GLOBAL_LIBRARY = { "log", "metric", "record" }
+
 -- ---- tostring, pairs ----
 
 local ordinals = setmetatable({}, { __mode = "k" })
@@ -320,6 +323,7 @@ function M.environment(folder)
     for i = 1, real.select("#", ...) do words[i] = show((real.select(i, ...))) end
     require("tidelock.log").line(1, table.concat(words, "\t"))
   end
+  for _, name in ipairs(M.GLOBAL_LIBRARY) do env[name] = require(M.LIBRARY[name]) end
   env[power.NAME] = power.pow
 
   local loaded, loading = {}, {}

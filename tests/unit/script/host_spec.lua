@@ -283,6 +283,27 @@ describe("the drain", function()
     assert.matches("^vix 3 nil", world:lines()[3])
   end)
 
+  it("gives rows of outside data the times of every event", function()
+    local world = new([[local s = strategy { data = { "vix" } }
+      local before, quoted
+      function s:on_quote(q) quoted = q:copy() end
+      function s:on_data(d)
+        if before then log.info("%g %g %s %g %g %d %g", d:age(), d.latency, d:iso(), d:since(before), d:since(quoted), d.seq - before.seq, d.tod % 1e9) end
+        if before then log.info("%g %s %s", quoted:since(d), pcall(d.since, d, {})) end
+        before = d:copy()
+      end]], { data = { { name = "vix", "level" } } })
+    world:start()
+    for i = 1, 2 do
+      C.tl_host_set_data_row(world.host, 0, ffi.new("double[1]", i))
+      world:append(C.TL_EVENT_DATA, nil, { 0, i })
+      if i == 1 then world:quote("AAPL", 1, 2) end
+    end
+    assert.is_true(world:drain())
+    local lines = world:lines()
+    assert.matches("^0 400 2023%-11%-14T22:13:20%.%d+Z 2000 1000 2 %d+$", lines[1])
+    assert.matches("^%-1000 false .*since%(%) takes an event", lines[2])
+  end)
+
   it("counts and times its handlers", function()
     local world = new("local s = strategy {}\nfunction s:on_quote(q) if q.bid == 3 then error 'x' end end", { config = { time_handlers = 1 } })
     world:start()

@@ -19,6 +19,12 @@ describe("the sandbox", function()
     ]])
   end)
 
+  it("has log, metric and record ready, the same that require gives", function()
+    says({ "true true true" }, [[
+      log.info("%s %s %s", log == require "log", metric == require "metric", record == require "record")
+    ]])
+  end)
+
   it("has no way to the host by require, metatables, string methods or error handlers", function()
     says({ "string false false nil false false false false" }, [[
       local none = {}
