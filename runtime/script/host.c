@@ -101,7 +101,7 @@ tl_status tl_host_create(const tl_host_config *config, tl_host **out) {
     if (h->config.error_budget == 0) h->config.error_budget = DEFAULT_ERROR_BUDGET;
     if (!(h->config.leverage > 0)) h->config.leverage = 1;
     h->phase = TL_PHASE_LIVE;
-    h->wanted = 1u << TL_STAGE_TIMER | 1u << TL_STAGE_PHASE;
+    h->wanted = ALWAYS_WANTED;
     tl_random_seed(&h->random, config->seed, RANDOM_STREAM);
     h->kept = tl_kept_create();
     h->view = tl_view_create(config->instruments);
@@ -390,7 +390,7 @@ static tl_status handler_error(tl_host *h) {
                  name, h->lua.message);
         return fail(h, text);
     }
-    if ((h->wanted >> TL_STAGE_ERROR & 1) == 0) return TL_OK;
+    if ((h->handlers >> TL_STAGE_ERROR & 1) == 0) return TL_OK;
     lua_State *L = h->lua.L;
     h->calls[TL_STAGE_ERROR]++;
     lua_pushvalue(L, AT_REPORT);
@@ -497,7 +497,7 @@ bool tl_host_wants_all(const tl_host *h) {
 
 bool tl_host_has_handler(const tl_host *h, const char *name) {
     for (int stage = TL_STAGE_START; stage < TL_STAGES; stage++)
-        if (strcmp(tl_stage_name(stage), name) == 0) return h->wanted >> stage & 1;
+        if (strcmp(tl_stage_name(stage), name) == 0) return h->handlers >> stage & 1;
     return false;
 }
 
@@ -612,7 +612,7 @@ bool tl_host_take_timer(tl_host *h, int64_t now_ns, tl_event *event) {
 }
 
 static bool shown_handler(const tl_host *h, int stage) {
-    return h->calls[stage] > 0 || (stage != TL_STAGE_TIMER && (h->wanted >> stage & 1));
+    return h->calls[stage] > 0 || (h->handlers >> stage & 1) != 0;
 }
 
 uint32_t tl_host_handlers(const tl_host *h) {

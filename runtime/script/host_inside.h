@@ -35,6 +35,9 @@ typedef struct override {
     char *text;
 } override;
 
+/* Stages that go to Lua whether or not the script has a handler. */
+enum { ALWAYS_WANTED = 1 << TL_STAGE_TIMER | 1 << TL_STAGE_PHASE | 1 << TL_STAGE_PARAM };
+
 /* Where things stand on the Lua stack. */
 enum { AT_ON_ERROR = 1, AT_BOOT, AT_DRAIN, AT_REPORT };
 
@@ -52,7 +55,8 @@ struct tl_host {
     uint64_t sequence;
     uint64_t handled;
     uint64_t begun_at; /* tick at which the handler in hand began; 0 = it is not timed */
-    uint32_t wanted;   /* bit per stage that has a handler */
+    uint32_t wanted;   /* bit per stage that goes to Lua */
+    uint32_t handlers; /* bit per stage that has a handler */
     uint32_t instrument_count;
     int in_hand; /* stage whose handler runs */
     int pending; /* the next stage of the same record */

@@ -12,7 +12,8 @@ void tl_runtime_attach(tl_host *h, const tl_runtime_records *records) {
 
 void tl_runtime_handle(tl_host *h, int stage, bool there) {
     if (stage < TL_STAGE_START || stage >= TL_STAGES) return;
-    h->wanted = there ? h->wanted | 1u << stage : h->wanted & ~(1u << stage);
+    h->handlers = there ? h->handlers | 1u << stage : h->handlers & ~(1u << stage);
+    h->wanted = h->handlers | ALWAYS_WANTED;
 }
 
 int64_t tl_runtime_now_ns(const tl_host *h) {

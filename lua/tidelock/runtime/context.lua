@@ -22,11 +22,14 @@ local NO_INSTRUMENT = 0xffffffff
 -- Both ways between symbols and ids, filled as they are asked for. Ids count from 0.
 local names, ids = {}, {}
 local literals = {}
+-- What was said of unknown symbols: looking for the nearest of thousands takes a while, and a handler may ask at each event.
+local sentences, sentence_count = {}, 0
+local MAX_SENTENCES = 1000
 
 function M.attach(agents)
   M.host, M.mirror, M.view, M.instruments = agents.host, agents.mirror, agents.view, agents.instruments
   M.orders = agents.mirror ~= nil and ffi.cast("const tl_shown_order *", C.tl_mirror_orders(agents.mirror)) or nil
-  names, ids, literals = {}, {}, {}
+  names, ids, literals, sentences, sentence_count = {}, {}, {}, {}, 0
   M.bound = agents.bound ~= false
 end
 
@@ -68,7 +71,14 @@ end
 
 --- The sentence for a symbol that is not known, with the nearest known one.
 function M.unknown_symbol(symbol)
-  return nearest.sentence("symbol", symbol, M.symbols())
+  local sentence = sentences[symbol]
+  if not sentence then
+    sentence = nearest.sentence("symbol", symbol, M.symbols())
+    if sentence_count < MAX_SENTENCES then
+      sentences[symbol], sentence_count = sentence, sentence_count + 1
+    end
+  end
+  return sentence
 end
 
 --- A symbol that stands in a script as a literal: checked now, or, while instruments are not known, as soon as they are.

@@ -18,11 +18,12 @@ function M.loop(host, self, on, shown, hooks)
   local quote, trade, bar, other, report = shown.quote, shown.trade, shown.bar, shown.other, shown.report
   local on_quote, on_trade, on_book, on_bar, on_bars = on.on_quote, on.on_trade, on.on_book, on.on_bar, on.on_bars
   local on_fill, on_order = on.on_fill, on.on_order
-  local book, rare, timer = hooks.book, nil, hooks.timer
+  local book, timer = hooks.book, hooks.timer
   local handle = ffi.typeof "tl_order_handle"
   local interval_name = events.interval_name
 
-  local kinds = {
+  -- what comes seldom, by stage
+  local rare = {
     [C.TL_STAGE_PHASE] = function() hooks.phase(tonumber(other.a_n)) end,
     [C.TL_STAGE_START] = function() return on.on_start(self, START_WHY[tonumber(other.a_n)] or "start") end,
     [C.TL_STAGE_STOP] = function() return on.on_stop(self, STOP_WHY[tonumber(other.a_n)] or "stop") end,
@@ -39,8 +40,6 @@ function M.loop(host, self, on, shown, hooks)
     end,
     [C.TL_STAGE_PARAM] = function() return hooks.param(other) end,
   }
-  function rare(stage) return kinds[stage]() end
-
   return function()
     while true do
       local stage = next_stage(host)
@@ -53,7 +52,7 @@ function M.loop(host, self, on, shown, hooks)
       elseif stage == TIMER then timer(other)
       elseif stage == BARS then on_bars(self, interval_name(tonumber(other.a_n)), tonumber(other.b_n))
       elseif stage < PHASE then return tonumber(stage)
-      else rare(stage)
+      else rare[stage]()
       end
     end
   end

@@ -10,8 +10,8 @@ local inside = rawget(_G, "TIDELOCK_INSIDE")
 local M = {}
 
 local real = {
-  tostring = tostring, pcall = pcall, xpcall = xpcall, next = next, type = type, error = error, select = select, rawget = rawget,
-  setmetatable = setmetatable, getmetatable = getmetatable, resume = coroutine.resume, create = coroutine.create, gsub = string.gsub,
+  tostring = tostring, pcall = pcall, xpcall = xpcall, type = type, error = error, select = select, rawget = rawget,
+  setmetatable = setmetatable, resume = coroutine.resume, create = coroutine.create, gsub = string.gsub,
   format = string.format, date = os.date, debug = debug, open = io.open, load = load,
 }
 

@@ -63,6 +63,7 @@ describe("loading a script", function()
     assert.equal(0, C.tl_host_warmup(host, 60000000000LL))
     assert.is_true(C.tl_host_has_handler(host, "on_bar"))
     assert.is_false(C.tl_host_has_handler(host, "on_quote"))
+    assert.is_false(C.tl_host_has_handler(host, "on_timer"))
     assert.equal("30", ffi.string(C.tl_host_param_text(host, 0)))
     assert.equal("5ms", ffi.string(C.tl_host_param_text(host, 1)))
     assert.is_true(C.tl_host_subscribed(host, 1))
@@ -133,6 +134,26 @@ describe("params", function()
     assert.matches("unknown param 'sise'; did you mean 'size'", lines[2])
     assert.matches("self.params is the runtime's", lines[3])
     assert.equal("size\t1", lines[4])
+  end)
+
+  it("change live: checked, shown to on_param, which may refuse, and in force at once", function()
+    local function bits(value) return ffi.cast("int64_t *", ffi.new("double[1]", value))[0] end
+    local body = [[local s = strategy { params = { a = { default = 1, max = 9 }, b = true }, check = function(p) return p.a ~= 5 end }
+      function s:on_quote() log.info("%s %s", self.params.a, self.params.b) end]]
+    local world = new(body)
+    world:start()
+    for _, change in ipairs { { 0, 2 }, { 0, 10 }, { 0, 5 }, { 0, 2.5 }, { 1, 0 }, { 7, 1 } } do
+      world:append(C.TL_EVENT_PARAM, nil, { change[1], bits(change[2]) }):quote("AAPL", 1, 2)
+    end
+    assert.is_true(world:drain())
+    local shown = {}
+    for _, line in ipairs(world:lines()) do if line:match "^%d" then shown[#shown + 1] = line end end
+    assert.same({ "2 true", "2 true", "2 true", "2 true", "2 false", "2 false" }, shown)
+
+    world = new(body .. "\nfunction s:on_param(name, new, old) log.info('%s %s %s', name, new, old) if new == 3 then return false, 'no' end end")
+    world:start():append(C.TL_EVENT_PARAM, nil, { 0, bits(3) }):append(C.TL_EVENT_PARAM, nil, { 0, bits(4) }):quote("AAPL", 1, 2)
+    assert.is_true(world:drain())
+    assert.same({ "a 3 1", "param a: the strategy refuses 3: no", "a 4 1", "4 true" }, world:lines())
   end)
 
   it("may differ for a symbol", function()
