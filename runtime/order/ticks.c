@@ -24,7 +24,7 @@ static double nearest(double steps) {
 /* The whole number of steps nearest to value * unit. *away receives value * unit - steps * step, exact but for one rounding
  * (hence the fma), and 0 when the value counts as being on the grid. */
 static double steps_of(double value, double unit, double step, double *away) {
-    double n = nearest(value * unit / step);
+    double n = nearest(step == 1 ? value * unit : value * unit / step);
     double off = fma(value, unit, -(n * step));
     if (fabs(off) > step / 2) { /* value * unit was rounded across a half */
         n += off < 0 ? -1 : 1;
