@@ -66,7 +66,7 @@ struct tl_backtest {
     uint64_t handled_kinds;           /* a bit for each kind that has a handler: these take compute time */
     uint32_t report_sequence;         /* of what is delivered: the gateway's own answers come later than they were made */
     int64_t last_history_ns;          /* what is due after it, when history has ended, does not happen */
-    tl_decisions *decisions; /* NULL when they are not written */
+    tl_decisions *decisions;          /* NULL when they are not written */
     warm_series *warm;
     uint32_t warm_count;
     int64_t command_ns;        /* time of the last command */

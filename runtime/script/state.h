@@ -21,7 +21,7 @@ typedef struct tl_state {
     char traceback[TL_STATE_TRACEBACK_BYTES];
     uint64_t seen[TL_STATE_SEEN]; /* hashes of messages that have had their traceback: an error storm has no time for more */
     uint32_t seen_count;
-    bool fresh; /* the last error's message was not seen before */
+    bool fresh;       /* the last error's message was not seen before */
     bool incremental; /* the collector runs by itself (L3) */
 } tl_state;
 
