@@ -1,22 +1,30 @@
 --- Structured log lines of a strategy: `log.info("filled %d at %.2f", n, price)`, and a table of fields as the last argument: `{ symbol = "AAPL" }`.
 ---
---- Lines go to the host's owner at the runtime's time; they never block. One format may write a burst of 100 lines and then 100 a second of
---- runtime time; what was held back is said with the next line that passes.
+--- Lines go to the host's owner at the runtime's time; they never block. One format (and `print`) may write a burst of 1,000 lines and then 100 a
+--- second of runtime time; what was held back is said with the next line that passes.
 local context = require "tidelock.runtime.context"
 local C, ffi = context.C, context.ffi
 
+local MAX_FORMATS = 1000 -- formats made on the fly share the last one's limit, and are not remembered
+local PRINT = 0
 local formats, format_count = {}, 0
 local wanted = {} -- by format: how many arguments it shows
 local held = ffi.new "uint64_t[1]"
 
-local function allowed(format)
+local function arguments_of(format)
+  return wanted[format] or select(2, format:gsub("%%%%", ""):gsub("%%", ""))
+end
+
+local function format_id(format)
   local id = formats[format]
-  if not id then
-    format_count = format_count + 1
-    wanted[format] = select(2, format:gsub("%%%%", ""):gsub("%%", ""))
-    id = format_count
-    formats[format] = id
-  end
+  if id then return id end
+  if format_count >= MAX_FORMATS then return MAX_FORMATS end
+  format_count = format_count + 1
+  wanted[format], formats[format] = arguments_of(format), format_count
+  return format_count
+end
+
+local function allowed(id)
   return C.tl_kept_log_allowed(C.tl_runtime_kept(context.host), id, C.tl_runtime_now_ns(context.host), held)
 end
 
@@ -33,18 +41,19 @@ local function write(level, text)
   C.tl_runtime_log(context.host, level, text)
 end
 
+--- What `print` writes: one limit for all of it.
 local function line(level, text)
-  if allowed(text) then write(level, text) end
+  if allowed(PRINT) then write(level, text) end
 end
 
 local function leveled(level)
   return function(format, ...)
     if type(format) ~= "string" then error("log: the first argument is a format string, not a " .. type(format), 2) end
-    if not allowed(format) then return end
+    if not allowed(format_id(format)) then return end
     local count = select("#", ...)
     local last = count > 0 and select(count, ...) or nil
     local text
-    if type(last) == "table" and count > wanted[format] then
+    if type(last) == "table" and count > arguments_of(format) then
       local arguments = { ... }
       local ok, result = pcall(require("tidelock.runtime.sandbox").format, format, unpack(arguments, 1, count - 1))
       if not ok then error(result, 2) end

@@ -38,7 +38,7 @@ typedef struct tl_host_config {
     uint32_t error_budget;  /* handler errors before it ends; 0 = 100 */
     uint32_t no_jit;        /* 1: interpreted, for the determinism tests */
     uint32_t poison;        /* 1: shown records are poisoned after each handler */
-    uint32_t time_handlers; /* 1: one handler call in 64 is timed */
+    uint32_t time_handlers; /* 1: the first 256 calls of each handler are timed, then one in 64 */
     uint32_t retract;       /* 1: timers set in a handler cut the batch (a driver that can serve retracted records again) */
 } tl_host_config;
 

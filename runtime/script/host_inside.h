@@ -8,11 +8,11 @@
 #include "script/runtime.h"
 #include "script/state.h"
 
-enum { TIME_OCTAVES = 40, TIME_STEPS = 16, MAX_DATA_INPUTS = 64, TEXT_BYTES = 256 };
+enum { TIME_OCTAVES = 40, TIME_STEPS = 16, MAX_DATA_INPUTS = 64, TEXT_BYTES = 256, TIMED_AT_FIRST = 256, TIMED_ONE_IN = 64 };
 
-/* Times of one handler: counts by octave and sixteenths of it. */
+/* Times of one handler: counts by octave and sixteenths of it. The first calls are all timed, then one in 64, which counts for 64. */
 typedef struct handler_times {
-    uint32_t buckets[TIME_OCTAVES * TIME_STEPS];
+    uint64_t buckets[TIME_OCTAVES * TIME_STEPS];
     uint64_t count;
     uint64_t max; /* in ticks */
 } handler_times;

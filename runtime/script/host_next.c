@@ -28,13 +28,13 @@ static uint64_t tick(void) {
     return tsc != 0 ? tsc : (uint64_t)tl_clock_monotonic_ns();
 }
 
-static void keep_time(handler_times *times, uint64_t ticks) {
+static void keep_time(handler_times *times, uint64_t ticks, uint64_t weight) {
     unsigned octave = ticks < TIME_STEPS ? 0 : 63u - (unsigned)__builtin_clzll(ticks) - 3;
     unsigned step = octave == 0 ? (unsigned)ticks : (unsigned)(ticks >> (octave - 1)) & (TIME_STEPS - 1);
     unsigned bucket = octave * TIME_STEPS + step;
     if (bucket >= TIME_OCTAVES * TIME_STEPS) bucket = TIME_OCTAVES * TIME_STEPS - 1;
-    times->buckets[bucket]++;
-    times->count++;
+    times->buckets[bucket] += weight;
+    times->count += weight;
     if (ticks > times->max) times->max = ticks;
 }
 
@@ -57,12 +57,12 @@ static void poison(tl_host *h) {
 static inline void begin(tl_host *h, int stage) {
     h->in_hand = stage;
     uint64_t calls = h->calls[stage]++;
-    if (h->config.time_handlers && (calls & 63) == 0) h->begun_at = tick();
+    if (h->config.time_handlers && (calls < TIMED_AT_FIRST || calls % TIMED_ONE_IN == 0)) h->begun_at = tick();
 }
 
 static inline void finish(tl_host *h) {
     if (h->begun_at) {
-        keep_time(&h->times[h->in_hand], tick() - h->begun_at);
+        keep_time(&h->times[h->in_hand], tick() - h->begun_at, h->calls[h->in_hand] > TIMED_AT_FIRST ? TIMED_ONE_IN : 1);
         h->begun_at = 0;
     }
     if (h->scoped) {

@@ -8,7 +8,7 @@ enum {
     MAX_OF_A_KIND = 256,
     FIRST_POINTS = 1024,
     FORMATS = 1024,
-    BURST = 100,
+    BURST = 1000,
     PER_SECOND = 100,
     NS_A_LINE = 1000000000 / PER_SECOND
 };

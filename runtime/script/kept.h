@@ -1,6 +1,6 @@
 /* What a strategy leaves behind besides orders: log lines, recorded series and results, metrics.
  *
- * Log lines are kept in a ring of the last 1,024 and passed on to the host's owner at once; lines of one format are limited to a burst of 100 and then
+ * Log lines are kept in a ring of the last 1,024 and passed on to the host's owner at once; lines of one format are limited to a burst of 1,000 and then
  * 100 a second of runtime time, and what was held back is counted and said with the next one that passes. Single owner. A series grows by
  * doubling; nothing else allocates after its first use.
  */

@@ -107,7 +107,8 @@ function M.now_ns()
   return C.tl_runtime_now_ns(M.host)
 end
 
-local parsed = {}
+local MAX_PARSED = 1000
+local parsed, parsed_count = {}, 0
 
 --- Nanoseconds of a duration ("250us", or ns as a number); strings are parsed once. Raises what is none.
 ---@param value string|number
@@ -119,7 +120,9 @@ function M.duration(value, level)
   local why
   ns, why = duration.parse(value)
   if not ns then error(why, (level or 1) + 1) end
-  if type(value) == "string" then parsed[value] = ns end
+  if type(value) == "string" and parsed_count < MAX_PARSED then
+    parsed[value], parsed_count = ns, parsed_count + 1
+  end
   return ns
 end
 

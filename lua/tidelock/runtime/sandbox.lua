@@ -84,7 +84,8 @@ end
 -- ---- string ----
 
 local plain = { string = true, number = true, boolean = true, ["nil"] = true }
-local checked_formats = {}
+local MAX_CHECKED = 1000
+local checked_formats, checked_count = {}, 0
 
 local function shown_arguments(count, first, ...)
   if count == 0 then return end
@@ -97,7 +98,9 @@ local function format(text, ...)
     if real.type(text) == "string" and text:gsub("%%%%", ""):find "%%[%-%+ #0-9%.]*p" then
       real.error("bad argument #1 to 'format' (%p shows an address, which differs from run to run)", 2)
     end
-    if text ~= nil then checked_formats[text] = true end
+    if text ~= nil and checked_count < MAX_CHECKED then
+      checked_formats[text], checked_count = true, checked_count + 1
+    end
   end
   local count = real.select("#", ...)
   for i = 1, count do

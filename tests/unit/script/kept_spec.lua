@@ -35,20 +35,31 @@ describe("log lines", function()
   it("are held back by format when they flood, and counted", function()
     local world = started [[
       function s:on_start()
-        for i = 1, 1000 do log.info("flood %d", i) end
+        for i = 1, 1900 do log.info("flood %d", i) end
         log.info("other")
-        timeout.once("2s", function() log.info("flood %d", 1001) end)
+        timeout.once("2s", function() log.info("flood %d", 1901) end)
       end]]
     world:advance(3e9)
     local lines = world:lines()
-    assert.equal(102, #lines)
-    assert.equal("flood 100", lines[100])
-    assert.equal("other", lines[101])
-    assert.equal("flood 1001 (900 more like this were held back)", lines[102])
+    assert.equal(1002, #lines)
+    assert.equal("flood 1000", lines[1000])
+    assert.equal("other", lines[1001])
+    assert.equal("flood 1901 (900 more like this were held back)", lines[1002])
+  end)
+
+  it("do not fill memory with formats made on the fly", function()
+    local world = started [[
+      function s:on_quote(q) log.info("made of " .. q.seq) print(q.seq) end]]
+    for _ = 1, 20 do
+      for _ = 1, 1000 do world:quote("AAPL", 1, 2) end
+      assert.is_true(world:drain())
+    end
+    assert.is_true(tonumber(C.tl_kept_lines(C.tl_host_kept(world.host))) < 5000)
+    assert.is_true(tonumber(C.tl_host_memory_bytes(world.host)) < 6e6)
   end)
 
   it("are kept to the last 1,024 and cut where they are long", function()
-    local world = started [[ function s:on_start() for i = 1, 1100 do log.info("f" .. i) end log.info(("x"):rep(5000)) end]]
+    local world = started [[ function s:on_start() for i = 1, 1100 do log.info("f" .. i) end log.warn(("x"):rep(5000)) end]]
     local kept = C.tl_host_kept(world.host)
     assert.equal(1101, tonumber(C.tl_kept_lines(kept)))
     assert.is_true(C.tl_kept_line_at(kept, 76) == nil)
