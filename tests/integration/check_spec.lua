@@ -90,8 +90,8 @@ local strategy, log = require "strategy", require "log"
 local s = strategy {}
 function s:on_quote()
   for name, value in pairs(_G) do
-    log.info("%s", name)
-    if type(value) == "table" and name ~= "_G" then for key in pairs(value) do log.info("%s.%s", name, key) end end
+    log.info(name)
+    if type(value) == "table" and name ~= "_G" then for key in pairs(value) do log.info(name .. "." .. key) end end
   end
 end
 return s
