@@ -401,9 +401,11 @@ end
 
 local walk_t = ffi.typeof "struct { uint32_t instrument, side, slot; double last; }"
 
+-- A script can reach the walk and write into it: C looks at the slot before anything is read.
 local function step(walk, i)
-  local slot = walk.slot
-  if slot == 0 or context.orders[slot].id_n > walk.last then return nil end
+  if not ffi.istype(walk_t, walk) then error("order.each() belongs into a for loop", 2) end
+  local slot = C.tl_mirror_visit(context.mirror, walk.slot, walk.last)
+  if slot == 0 then return nil end
   walk.slot = C.tl_mirror_next(context.mirror, slot, walk.instrument, walk.side)
   return i + 1, handle(slot)
 end

@@ -454,8 +454,15 @@ uint32_t tl_mirror_first(const tl_mirror *mirror, uint32_t instrument, int side)
 
 uint32_t tl_mirror_next(const tl_mirror *mirror, uint32_t slot, uint32_t instrument, int side) {
     const tl_order_slots *slots = &mirror->slots;
+    if (slot > slots->high) return 0;
     if (instrument >= TL_SLOTS_MAX_INSTRUMENTS) return of_side(slots, slots->privates[slot].next_all, side);
     return side == TL_SIDE_NONE ? slots->privates[slot].next_of : slots->orders[slot].next_n;
+}
+
+uint32_t tl_mirror_visit(const tl_mirror *mirror, uint32_t slot, double last_id) {
+    if (slot == 0 || slot > mirror->slots.high) return 0;
+    const tl_shown_order *order = &mirror->slots.orders[slot];
+    return tl_order_is_open(order->status_n) && order->id_n <= last_id ? slot : 0;
 }
 
 uint32_t tl_mirror_open_count(const tl_mirror *mirror, uint32_t instrument, int side) {

@@ -84,6 +84,9 @@ tl_shown_order *tl_mirror_orders(tl_mirror *mirror);
 /* Slot of the first open order of an instrument and side (chained by next_n), 0 for none; instrument TL_NO_INSTRUMENT: all in order of creation, use tl_mirror_next(). */
 uint32_t tl_mirror_first(const tl_mirror *mirror, uint32_t instrument, int side);
 uint32_t tl_mirror_next(const tl_mirror *mirror, uint32_t slot, uint32_t instrument, int side);
+/* `slot` when it is one of an open order that is no newer than `last_id`, else 0; tl_mirror_next() gives 0 for what is no slot. So a walk may be
+ * held by a script. */
+uint32_t tl_mirror_visit(const tl_mirror *mirror, uint32_t slot, double last_id);
 uint32_t tl_mirror_open_count(const tl_mirror *mirror, uint32_t instrument, int side);
 /* The id of the newest order, as order ids are ascending. */
 double tl_mirror_last_id(const tl_mirror *mirror);

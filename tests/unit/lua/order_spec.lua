@@ -279,6 +279,20 @@ describe("order", function()
     assert.equal(3, visited)
   end)
 
+  it("cannot be led astray by a walk that a script has written into", function()
+    order.buy("AAPL", 1, 1)
+    local step, walk = order.each()
+    for _, slot in ipairs { 2, 70000, 131074, 4294967295 } do
+      walk.slot = slot
+      assert.is_nil((step(walk, 0)))
+    end
+    step, walk = order.each()
+    walk.instrument, walk.side = 65535, 4294967295
+    assert.equal(1, (step(walk, 0)))
+    assert.is_false(pcall(step, {}, 0))
+    assert.is_false(pcall(step, nil, 0))
+  end)
+
   it("cancels by symbol, side and tag", function()
     for _, tag in ipairs { "a", "b" } do
       local options = order.options { tag = tag }

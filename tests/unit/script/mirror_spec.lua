@@ -825,8 +825,11 @@ describe("the mirror's memory", function()
       C.tl_mirror_quote(m, 0, BUY, -1, 149, options)
       C.tl_mirror_clear_commands(m)
     end
-    for i = 1, 100 do round(i) end
-    assert.equal(0, allocations.of(function() for i = 101, 20100 do round(i) end end))
+    local function rounds(from, to) for i = from, to do round(i) end end
+    jit.off(round) -- registering machine code with the unwinder takes memory of its own
+    jit.off(rounds)
+    rounds(1, 100)
+    assert.equal(0, allocations.of(function() rounds(101, 5100) end))
   end)
 end)
 
