@@ -69,7 +69,7 @@ $(BUILD)/source:
 $(CDEF): $(HDR) $(BUILD)/sources
 	@mkdir -p $(@D)
 	$(call say,CDEF,$@)
-	$(Q){ echo 'return [==['; for h in $(HDR:runtime/%=%); do echo "#include \"$$h\""; done | $(CC) -E -P -DTL_CDEF $(CPPFLAGS) -; echo ']==]'; } >$@
+	$(Q){ echo 'return [==[' && printf '#include "%s"\n' $(HDR:runtime/%=%) | $(CC) -E -P -DTL_CDEF $(CPPFLAGS) - && echo ']==]'; } >$@
 
 # What the HTML report is made of, with the chart library from npm.
 $(PAGE): $(wildcard lua/tidelock/report/web/*)
