@@ -35,8 +35,7 @@ end
 --- replace (symbols instead of the script's), data ({ name =, columns... }), load_only. Returns nil and the error text when load or bind refuses.
 function M.new(options)
   local self = setmetatable({ now = START_NS, anchors = {} }, World)
-  self.folder = M.folder()
-  self.path = options.path or M.script_file(options.script, options.name, self.folder)
+  self.path = options.path or M.script_file(options.script, options.name)
   self.calendars = ffi.gc(C.tl_calendars_create(), C.tl_calendars_destroy)
   self.instruments = ffi.gc(C.tl_instruments_create(), C.tl_instruments_destroy)
   for _, symbol in ipairs(options.symbols or { "AAPL", "MSFT" }) do
@@ -55,7 +54,12 @@ function M.new(options)
     local columns = ffi.new("const char *[?]", #input, input)
     native.check(C.tl_host_data(self.host, input.name, #input, columns))
   end
-  if C.tl_host_load(self.host) ~= 0 then return nil, ffi.string(C.tl_error_text()) end
+  local status = C.tl_host_load(self.host)
+  if not options.path then -- it has been read
+    os.remove(self.path)
+    os.remove((self.path:match "^(.*)/"))
+  end
+  if status ~= 0 then return nil, ffi.string(C.tl_error_text()) end
   if not options.load_only and C.tl_host_bind(self.host) ~= 0 then return nil, ffi.string(C.tl_error_text()) end
   self.log = C.tl_host_log(self.host)
   return self

@@ -44,6 +44,23 @@ describe("checkpoints", function()
     assert.equal("3 a;b\n c 0.33333333333333 3 half inf true 5", second:lines()[1])
   end)
 
+  it("bring orders back as the same orders", function()
+    local world = started [[
+      local order = require "order"
+      function s:on_quote(q)
+        if not self.state.o then self.state.o, self.state.list = order.buy("AAPL", 5, 1), {} self.state.list[1] = self.state.o self.first = self.state.o
+        else
+          local o = self.state.o
+          log.info("%s %s %s %s", o == self.first, self.state.list[1] == self.first, o.status, o.quantity or o.wanted_quantity)
+        end
+      end]]
+    local text = assert(saved(world))
+    native.check(C.tl_host_restore(world.host, text, #text, 1))
+    world:quote("AAPL", 1, 2)
+    assert.is_true(world:drain())
+    assert.same({ "true true pending_new 5" }, world:lines())
+  end)
+
   it("call on_save and on_load, which may refuse", function()
     local body = [[
       function s:on_quote() end

@@ -214,6 +214,7 @@ describe("the sandbox", function()
       return s
     ]], "main", folder)
     local lines = run(nil, { path = folder .. "/main.lua", script = "" })
+    os.execute("rm -r " .. folder)
     assert.equal("8\ttrue\tnil\thelper\t1", lines[1])
     assert.matches("module 'a' requires itself: a > b > a", lines[2])
     assert.matches("no file .*/helpr.lua", lines[3])
