@@ -17,11 +17,16 @@ function M.bytes()
   return value[0]
 end
 
---- Bytes that `fn` allocates on the C heap.
+--- Bytes that `fn` allocates on the C heap. No finalizer of what other specs have left runs meanwhile.
 function M.of(fn)
+  collectgarbage()
+  collectgarbage "stop"
   local before = M.bytes()
-  fn()
-  return tonumber(M.bytes() - before)
+  local ok, err = pcall(fn)
+  local bytes = tonumber(M.bytes() - before)
+  collectgarbage "restart"
+  if not ok then error(err, 0) end
+  return bytes
 end
 
 return M
