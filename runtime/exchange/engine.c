@@ -101,8 +101,8 @@ static void refuse(tl_engine *engine, uint64_t id, uint32_t instrument, int64_t 
 }
 
 static inline int state_reason(const engine_market *market) {
-    if (TL_LIKELY(engine_trades(market))) return TL_REASON_NONE;
-    return market->state == TL_STATE_PRE_OPEN || market->state == TL_STATE_CLOSED ? TL_REASON_CLOSED : TL_REASON_HALTED;
+    if (TL_LIKELY(engine_trades(market) || market->state == TL_STATE_PRE_OPEN)) return TL_REASON_NONE;
+    return market->state == TL_STATE_CLOSED ? TL_REASON_CLOSED : TL_REASON_HALTED;
 }
 
 static inline int quantity_reason(const tl_instrument *instrument, int64_t quantity) {

@@ -88,9 +88,8 @@ void tl_engine_replace(tl_engine *engine, uint64_t id, int64_t price, int64_t qu
 /* The same for the stop price of a waiting stop or stop-limit. */
 void tl_engine_replace_stop(tl_engine *engine, uint64_t id, int64_t stop_price, int64_t quantity);
 
-/* Trading state of an instrument: new orders and replaces are rejected with TL_REASON_HALTED (halted, paused, auction) or
- * TL_REASON_CLOSED (pre-open, closed) while it does not trade; cancels are always taken. Stops that were passed meanwhile trigger when
- * trading resumes. */
+/* Trading state of an instrument: new orders are rejected with TL_REASON_HALTED or TL_REASON_CLOSED while it is halted, paused, in an auction or
+ * closed. Before the opening they are taken and match, as venues with early hours do; stops wait for regular trading. Cancels are always taken. */
 void tl_engine_set_state(tl_engine *engine, uint32_t instrument, int state);
 
 /* The end of the trading day for an instrument: day orders expire (TL_REASON_END_OF_DAY) in the order of their arrival. */

@@ -129,6 +129,7 @@ static inline int64_t engine_open_quantity(const engine_order *order) {
     return order->quantity - order->filled;
 }
 
+/* Stops trigger in regular trading only; before the opening orders are taken and match all the same. */
 static inline bool engine_trades(const engine_market *market) {
     return market->state == TL_STATE_UNKNOWN || market->state == TL_STATE_TRADING;
 }

@@ -44,7 +44,7 @@ void tl_csv_units(const tl_csv_seen *seen, int32_t price_exponent, tl_instrument
     int decimals = price_exponent != 0 ? -price_exponent
                                        : fit_decimals(found > USUAL_DECIMALS ? found : USUAL_DECIMALS, seen->greatest_price);
     instrument->price_exponent = -decimals;
-    if (seen->greatest_price == 0) found = CENT_DECIMALS;
+    if (found < CENT_DECIMALS) found = CENT_DECIMALS; /* round numbers do not make a tick */
     instrument->tick = tl_power_of_ten_i64(decimals - at_most(found, decimals));
     decimals = at_most(seen->quantity_decimals, MOST_DECIMALS);
     if (decimals > 0)

@@ -49,8 +49,7 @@ struct tl_backtest {
     tl_delay_line sent;      /* of tl_command: strategy to gateway */
     tl_delay_line entering;  /* of tl_command: gateway to venue */
     tl_delay_line reporting; /* of tl_report: venue to gateway */
-    tl_delay_line taken;     /* of tl_report: venue reports that the gateway has taken, due at once */
-    tl_delay_line answering; /* of tl_report: the gateway's own answers */
+    tl_delay_line told;      /* of tl_report: gateway to strategy, in the order in which the gateway wrote them */
     tl_delay_line rows;      /* of data_row: of the staged DATA records, in their order */
     data_input inputs[TL_BACKTEST_INPUTS];
     uint32_t input_count;
@@ -64,7 +63,6 @@ struct tl_backtest {
     uint64_t market_served;           /* staged market records that are in the log and not collected */
     int64_t quantum;                  /* records still to be served in this run */
     uint64_t handled_kinds;           /* a bit for each kind that has a handler: these take compute time */
-    uint32_t report_sequence;         /* of what is delivered: the gateway's own answers come later than they were made */
     int64_t last_history_ns;          /* what is due after it, when history has ended, does not happen */
     tl_decisions *decisions;          /* NULL when they are not written */
     warm_series *warm;
@@ -108,10 +106,9 @@ tl_status tl_backtest_create(const tl_backtest_config *config, tl_backtest **out
     b->busy_until_ns = INT64_MIN;
     b->collected = b->log->begin;
     b->handled_kinds = kinds_with_handlers(config->host);
-    tl_delay_line *lines[] = {&b->market,    &b->bars,  &b->sent,      &b->entering,
-                              &b->reporting, &b->taken, &b->answering, &b->rows};
+    tl_delay_line *lines[] = {&b->market, &b->bars, &b->sent, &b->entering, &b->reporting, &b->told, &b->rows};
     static const size_t sizes[] = {sizeof(staged),    sizeof(staged),    sizeof(tl_command), sizeof(tl_command),
-                                   sizeof(tl_report), sizeof(tl_report), sizeof(tl_report),  sizeof(data_row)};
+                                   sizeof(tl_report), sizeof(tl_report), sizeof(data_row)};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (tl_delay_line_init(lines[i], sizes[i]) != TL_OK || b->closing == NULL) {
             tl_backtest_destroy(b);
@@ -124,8 +121,7 @@ tl_status tl_backtest_create(const tl_backtest_config *config, tl_backtest **out
 
 void tl_backtest_destroy(tl_backtest *b) {
     if (b == NULL) return;
-    tl_delay_line *lines[] = {&b->market,    &b->bars,  &b->sent,      &b->entering,
-                              &b->reporting, &b->taken, &b->answering, &b->rows};
+    tl_delay_line *lines[] = {&b->market, &b->bars, &b->sent, &b->entering, &b->reporting, &b->told, &b->rows};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         tl_delay_line_close(lines[i]);
     tl_decisions_close(b->decisions);
@@ -301,10 +297,7 @@ static void take_gateway_output(tl_backtest *b, int64_t now_ns, bool from_venue)
     int64_t answer_ns = later(now_ns, tl_latency_least_ns(b->with.entry) + tl_latency_least_ns(b->with.report));
     for (uint32_t i = 0; i < count; i++) {
         tl_recorder_report(b->with.recorder, &reports[i], now_ns);
-        if (from_venue)
-            push(b, &b->taken, now_ns, &reports[i]);
-        else
-            push(b, &b->answering, answer_ns, &reports[i]);
+        push(b, &b->told, from_venue ? now_ns : answer_ns, &reports[i]);
     }
     tl_gateway_clear_output(b->with.gateway);
 }
@@ -419,20 +412,10 @@ static uint32_t serve_own(tl_backtest *b, uint8_t kind, int64_t word) {
     return serve(b, &event, NULL, b->counts.now_ns, TL_SOURCE_OPERATOR);
 }
 
-/* The line whose report is next. At equal times they come as the gateway wrote them: what a venue answers to a bracket's leg follows the leg's own
- * acceptance. */
-static tl_delay_line *next_report(tl_backtest *b) {
-    int64_t taken_ns = tl_delay_line_next_ns(&b->taken), answer_ns = tl_delay_line_next_ns(&b->answering);
-    if (taken_ns != answer_ns || taken_ns == NEVER) return taken_ns < answer_ns ? &b->taken : &b->answering;
-    const tl_report *taken = tl_delay_line_at(&b->taken, b->taken.head);
-    const tl_report *answer = tl_delay_line_at(&b->answering, b->answering.head);
-    return taken->report_sequence < answer->report_sequence ? &b->taken : &b->answering;
-}
-
-static uint32_t serve_report(tl_backtest *b, tl_delay_line *line) {
+static uint32_t serve_report(tl_backtest *b) {
+    tl_delay_line *line = &b->told;
     tl_report report = *(const tl_report *)tl_delay_line_at(line, line->head);
     int64_t due_ns = tl_delay_line_next_ns(line);
-    report.report_sequence = ++b->report_sequence;
     tl_event event = {.ts_ns = report.ts_venue_ns, .instrument = report.instrument, .kind = TL_EVENT_REPORT};
     tl_event_tail tail;
     memcpy(event.w, &report, sizeof event.w);
@@ -517,14 +500,12 @@ static void step_outside(tl_backtest *b, int64_t now_ns) {
 static int64_t inside_next(const tl_backtest *b) {
     int64_t timer_ns = tl_host_next_timer_ns(b->with.host);
     if (b->history_over && timer_ns > b->last_history_ns) timer_ns = NEVER;
-    int64_t report_ns = least(tl_delay_line_next_ns(&b->taken), tl_delay_line_next_ns(&b->answering));
-    return least(least(report_ns, timer_ns), tl_delay_line_next_ns(&b->bars));
+    return least(least(tl_delay_line_next_ns(&b->told), timer_ns), tl_delay_line_next_ns(&b->bars));
 }
 
 /* A report, a bar or a timer that is due at due_ns; at equal times in this order, with market data behind reports. 0 for market data. */
 static uint32_t serve_inside(tl_backtest *b, int64_t due_ns, int64_t market_ns) {
-    tl_delay_line *reports = next_report(b);
-    if (tl_delay_line_next_ns(reports) == due_ns) return serve_report(b, reports);
+    if (tl_delay_line_next_ns(&b->told) == due_ns) return serve_report(b);
     if (market_ns == due_ns) return 0;
     if (tl_delay_line_next_ns(&b->bars) == due_ns) return serve_bar(b);
     tl_event event;

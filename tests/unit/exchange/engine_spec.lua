@@ -318,7 +318,7 @@ describe("trading states", function()
     e:new(1, "buy", 1, 100)
     e:new(2, "buy", 1, 99)
     e:new(3, "sell", 1, nil, { type = "stop", stop = 95 })
-    for state, reason in pairs { halted = "halted", paused = "halted", auction = "halted", closed = "closed", pre_open = "closed" } do
+    for state, reason in pairs { halted = "halted", paused = "halted", auction = "halted", closed = "closed" } do
       e:state(state)
       assert.same({ "rejected 9 " .. reason }, e:new(9, "buy", 1, 100))
       assert.same({ "replace_rejected 1 " .. reason }, e:replace(1, 101))
@@ -326,6 +326,17 @@ describe("trading states", function()
     C.tl_engine_saw_trade(e.engine, 0, 95)
     assert.same({ "canceled 1 requested" }, e:cancel(1))
     assert.same({ "triggered 3 1@-", "fill 3 1@99 against 2 taker left 0", "fill 2 1@99 against 3 maker left 0" }, e:state "trading")
+  end)
+end)
+
+describe("the time before the opening", function()
+  it("takes orders and matches them, and holds stops back", function()
+    local e = matching.new()
+    e:state "pre_open"
+    e:new(1, "buy", 5, 100)
+    e:new(2, "sell", 1, nil, { type = "stop", stop = 100 })
+    assert.same({ "accepted 3 2@100", "fill 3 2@100 against 1 taker left 0", "fill 1 2@100 against 3 maker left 3" }, e:new(3, "sell", 2, 100))
+    assert.same({ "triggered 2 1@-", "fill 2 1@100 against 1 taker left 0", "fill 1 1@100 against 2 maker left 2" }, e:state "trading")
   end)
 end)
 

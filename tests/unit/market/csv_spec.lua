@@ -402,8 +402,8 @@ describe("CSV numbers", function()
     local function units(...) return { (tick_of(...)), (select(2, tick_of(...))) } end
     assert.same({ 1, -12 }, units { "0.000000012345", "0.000000012346" })
     assert.same({ 1, -8 }, units { "100000.1234567891" }) -- scripts see prices exactly up to 2^53
-    assert.same({ 10000, -4 }, units({ "5", "6" }, { price_exponent = -4 }))
-    assert.equal(100000000, (tick_of { "5", "6" }))
+    assert.same({ 100, -4 }, units({ "5", "6" }, { price_exponent = -4 })) -- a cent at most
+    assert.equal(1000000, (tick_of { "5", "6" }))
   end)
 
   it("refine the tick when a later row is finer", function()
