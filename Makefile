@@ -13,7 +13,7 @@ PKGS     := luajit libzstd zlib sqlite3 $(if $(SAN),,jemalloc)
 OPT      ?= -O2
 CFLAGS   += -std=gnu11 $(OPT) -g -fPIC -fno-omit-frame-pointer -ffp-contract=off -fno-semantic-interposition -Wall -Wextra -Werror \
             -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers -Wno-format-truncation \
-            $(if $(SAN),-fsanitize=$(SAN) -DTL_SANITIZED=1) -DTL_VERSION='"$(VERSION)"'
+            $(if $(SAN),-fsanitize=$(SAN) -DTL_SANITIZED=1 -Wno-stringop-overread -Wno-maybe-uninitialized) -DTL_VERSION='"$(VERSION)"'
 CPPFLAGS += -Iruntime
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -lm -lpthread
