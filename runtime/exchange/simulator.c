@@ -495,8 +495,8 @@ const char *tl_simulator_problem(const tl_simulator *s, uint32_t line) {
         if (s->inputs[i].feed == NULL) continue;
         const tl_csv *csv = tl_csv_feed_reader(s->inputs[i].feed);
         if (tl_csv_problems(csv) == 0 || line-- > 0) continue;
-        snprintf(text, PROBLEM_BYTES, "%llu rows skipped; the first: %s", (unsigned long long)tl_csv_problems(csv),
-                 tl_csv_first_problem(csv));
+        snprintf(text, PROBLEM_BYTES, "%llu row%s skipped; the first: %s", (unsigned long long)tl_csv_problems(csv),
+                 tl_csv_problems(csv) == 1 ? "" : "s", tl_csv_first_problem(csv));
         return text;
     }
     if (s->venue.dropped == 0 || line > 0) return "";

@@ -4,14 +4,14 @@
 #include <string.h>
 
 /* Names of one thing, best first; "+" behind the last letter of a name means any name that begins so. */
-static const char *const time_names[] = {"opentime",  "timestamp", "datetime",  "time",      "ts",       "tsevent",
-                                         "eventtime", "tradetime", "date",      "unix",      "unixtime", "epoch",
-                                         "gmttime",   "utctime",   "localtime", "closetime", "t",        "",
-                                         "unnamed0",  "index",     NULL};
+static const char *const time_names[] = {
+    "opentime",     "timestamp",    "datetime",    "time", "ts",   "tsevent",  "eventtime", "tradetime",
+    "transacttime", "siptimestamp", "windowstart", "date", "unix", "unixtime", "epoch",     "gmttime",
+    "utctime",      "localtime",    "closetime",   "t",    "",     "unnamed0", "index",     NULL};
 static const char *const symbol_names[] = {"symbol", "ticker", "instrument", "sym", "pair", "name", NULL};
 static const char *const side_names[] = {"side", "aggressor", "aggressorside", "takerside", "direction", NULL};
 static const char *const maker_names[] = {"isbuyermaker", "buyermaker", "ismaker", "isbuyerthemaker", NULL};
-static const char *const id_names[] = {"id", "tradeid", "tid", "aggid", NULL};
+static const char *const id_names[] = {"id", "tradeid", "tid", "aggid", "aggtradeid", NULL};
 
 static const char *const open_names[] = {"open", "o", "openprice", NULL};
 static const char *const high_names[] = {"high", "h", "highprice", NULL};
@@ -202,7 +202,8 @@ tl_status tl_csv_layout_find(tl_csv_layout *layout, int kind, bool data_named) {
             TL_ERR_FORMAT,
             "no column is the time (time, timestamp, date, ... or one without a name in front); the header has: %s", names);
     layout->bar_time = TL_BAR_TIME_UNSTATED;
-    if (strcmp(plain[layout->time], "opentime") == 0) layout->bar_time = TL_BAR_TIME_OPEN;
+    if (strcmp(plain[layout->time], "opentime") == 0 || strcmp(plain[layout->time], "windowstart") == 0)
+        layout->bar_time = TL_BAR_TIME_OPEN;
     if (strcmp(plain[layout->time], "closetime") == 0) layout->bar_time = TL_BAR_TIME_CLOSE;
     set_role(layout, layout->time, TL_CSV_TIME);
     /* Which of the two is the date shows in the rows: the caller looks. */

@@ -71,7 +71,8 @@ local function problem_sentence(p)
   return string.format("%-15s %10d   first at byte %d, message %d: %s", p.kind, p.count, p.first_offset, p.first_ordinal, p.text)
 end
 
---- Whether a file is text (and so CSV), told by its first bytes unpacked. Standard input cannot be looked at twice: it is taken for ITCH.
+--- Whether a file is meant as CSV, told by its first line: no control characters, as a frame of ITCH begins with; or a zip archive or
+--- UTF-16, of which the CSV reader says what to do. Standard input cannot be looked at twice: it is taken for ITCH.
 local function is_text(file)
   if file == "-" then return false end
   local slot = ffi.new "tl_stream *[1]"
@@ -79,13 +80,11 @@ local function is_text(file)
   local head, length = ffi.new "uint8_t[4096]", ffi.new "size_t[1]"
   C.tl_stream_read(slot[0], head, 4096, length) -- what is broken will be met, and named, by the reader
   C.tl_stream_close(slot[0])
-  local n = number(length[0])
-  if n == 0 then return false end
-  for i = 0, n - 1 do
-    local byte = head[i]
-    if byte < 32 and byte ~= 9 and byte ~= 10 and byte ~= 13 then return false end
+  local text = ffi.string(head, length[0])
+  for _, mark in ipairs { "PK\3\4", "\255\254", "\254\255" } do
+    if text:sub(1, #mark) == mark then return true end
   end
-  return true
+  return #text > 0 and not text:match "^[\r\n]*([^\n]*)":find "[%z\1-\8\11\12\14-\31]"
 end
 
 local function survey_itch(file)

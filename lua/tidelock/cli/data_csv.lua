@@ -6,7 +6,9 @@ local C, ffi = native.C, native.ffi
 
 local M = {}
 
+local CALENDAR = "XNAS" -- as in a backtest that names none
 local NO_INSTRUMENT = 4294967295
+local DAY_S = 86400
 local ROWS_A_LOOK = 16384
 
 local KIND_NAMES = {
@@ -21,10 +23,10 @@ local function iso_time(ns)
   return os.date("!%Y-%m-%dT%H:%M:%S", tonumber(s)) .. string.format(".%09dZ", tonumber(ns - s * 1000000000LL))
 end
 
---- aapl_2024.csv.gz is taken for AAPL_2024 where no column tells.
-local function symbol_of(file)
+--- What outside data is called: scores.csv.gz holds scores.
+local function name_of(file)
   local stem = file:match "([^/]*)$":match "^([^.]*)"
-  return #stem > 0 and stem:upper():sub(1, 23) or "CSV"
+  return #stem > 0 and stem:sub(1, 23) or "CSV"
 end
 
 local function open(file)
@@ -32,15 +34,15 @@ local function open(file)
   local calendars = C.tl_calendars_create()
   if calendars == nil then error(ffi.string(C.tl_error_text()), 0) end
   ffi.gc(calendars, C.tl_calendars_destroy)
-  local name, slot, why = symbol_of(file), ffi.new "tl_csv *[1]", nil
-  -- Symbols are the file's own, else its name's; what is neither bars, trades, quotes nor depth is outside data. Times are shown as they
-  -- stand, whatever a bar's stamp means.
-  for _, options in ipairs { {}, { symbol = name }, { name = name } } do
+  local slot, why = ffi.new "tl_csv *[1]", nil
+  -- What is neither bars, trades, quotes nor depth is outside data. Times of intraday bars are shown as they stand, whatever they mean.
+  for _, options in ipairs { {}, { name = name_of(file) } } do
     options.bar_time = C.TL_BAR_TIME_CLOSE
+    options.calendar = C.tl_calendars_find(calendars, CALENDAR)
     if C.tl_csv_open(file, ffi.new("tl_csv_options", options), instruments, calendars, slot) == C.TL_OK then
       return ffi.gc(slot[0], C.tl_csv_close), instruments, calendars
     end
-    why = ffi.string(C.tl_error_text())
+    why = why or ffi.string(C.tl_error_text())
   end
   error(why, 0)
 end
@@ -81,8 +83,9 @@ function M.summary(file)
   local interval = tonumber(C.tl_csv_interval_ns(csv))
   local summary = {
     file = file, kind = "csv", format = "CSV " .. kind, csv_kind = kind, rows = tonumber(C.tl_csv_rows(csv)), events = events,
-    interval_s = kind == "bars" and interval > 0 and interval / 1e9 or nil, columns = columns,
+    interval_s = kind == "bars" and interval / 1e9 or nil, columns = columns,
     span = first and { first = iso_time(first), last = iso_time(last) } or nil,
+    calendar = CALENDAR,
     instrument_count = #list, instruments = list,
     problem_count = problems, first_problem = problems > 0 and ffi.string(C.tl_csv_first_problem(csv)) or nil,
   }
@@ -96,7 +99,10 @@ function M.print(s)
   local out = io.stdout
   out:write(string.format("%s: %s\n", s.file, s.format))
   out:write(string.format("  rows         %d\n", s.rows))
-  if s.span then out:write(string.format("  span         %s to %s\n", s.span.first, s.span.last)) end
+  if s.span then
+    local ends = s.csv_kind == "bars" and s.interval_s >= DAY_S and (", the sessions' ends by " .. s.calendar) or ""
+    out:write(string.format("  span         %s to %s%s\n", s.span.first, s.span.last, ends))
+  end
   if s.interval_s then out:write(string.format("  interval     %g s\n", s.interval_s)) end
   if s.columns then out:write("  columns      ", table.concat(s.columns, ", "), "\n") end
   for _, one in ipairs(s.instruments) do
