@@ -209,13 +209,15 @@ int tl_state_call(tl_state *state, int arguments, int results) {
 
 /* ---- life ---- */
 
-static uint64_t nine_tenths(const tl_arena *arena) {
-    return arena->cap_bytes / 10 * 9;
+/* The most that may be live: 90 % of the cap; of a small cap, what is left beside the reserve. */
+static uint64_t most_live(const tl_arena *arena) {
+    uint64_t most = arena->cap_bytes / 10 * 9, open = arena->cap_bytes - arena->reserve_bytes - STEP_BYTES;
+    return most < open ? most : open;
 }
 
-/* Where the next cycle starts: at twice what is live, but no later than half way to 90 % of the cap. */
+/* Where the next cycle starts: at twice what is live, but no later than half way to the most. */
 static uint64_t next_cycle(const tl_arena *arena) {
-    uint64_t used = arena->used_bytes, most = nine_tenths(arena);
+    uint64_t used = arena->used_bytes, most = most_live(arena);
     uint64_t next = used * 2 > FIRST_COLLECT_BYTES ? used * 2 : FIRST_COLLECT_BYTES;
     uint64_t half_way = used + (most > used ? (most - used) / 2 : 0);
     if (next > half_way) next = half_way;
@@ -297,9 +299,9 @@ void tl_state_collect(tl_state *state) {
 bool tl_state_govern(tl_state *state) {
     tl_arena *arena = &state->arena;
     if (arena->used_bytes < state->collect_at_bytes) return true;
-    if (arena->used_bytes >= nine_tenths(arena)) {
+    if (arena->used_bytes >= most_live(arena)) {
         tl_state_collect(state);
-        if (arena->used_bytes >= nine_tenths(arena)) return false;
+        if (arena->used_bytes >= most_live(arena)) return false;
     } else if (!state->incremental) {
         uint64_t allocated = arena->used_bytes - state->collect_at_bytes + STEP_BYTES;
         uint64_t cap = arena->cap_bytes, factor = arena->used_bytes > cap / 4 * 3 ? 8 : arena->used_bytes > cap / 2 ? 4 : 2;
@@ -312,6 +314,6 @@ bool tl_state_govern(tl_state *state) {
             return true;
         }
     }
-    state->collect_at_bytes = state->incremental ? nine_tenths(arena) : next_cycle(arena);
+    state->collect_at_bytes = state->incremental ? most_live(arena) : next_cycle(arena);
     return true;
 }

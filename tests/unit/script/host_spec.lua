@@ -355,11 +355,12 @@ describe("the drain", function()
 
   it("copes with handlers that make much garbage beside much that is kept", function()
     for _, tier in ipairs { "L1", "L3" } do
-      for _, kept in ipairs { 1, 5, 9 } do -- MiB of 16; a handler makes half a MiB of garbage
+      for _, sizes in ipairs { { 1, 16 }, { 5, 16 }, { 9, 16 }, { 0.25, 8 } } do -- kept, cap in MiB; a handler makes half a MiB of garbage
+        local kept, cap = sizes[1], sizes[2]
         local world = new(([[local s = strategy { tier = "%s" }
-          function s:on_start() self.kept = {} for i = 1, %d * 16 do self.kept[i] = ("x"):rep(65536 - i) end end
+          function s:on_start() self.kept = {} for i = 1, %g * 16 do self.kept[i] = ("x"):rep(65536 - i) end end
           function s:on_quote(q) local t for i = 1, 8 do t = ("y"):rep(65000 + q.seq %% 500) .. i end self.last = #t end]]):format(tier, kept),
-          { config = { memory_bytes = 16 * 1048576 } })
+          { config = { memory_bytes = cap * 1048576 } })
         world:start()
         for _ = 1, 300 do world:quote("AAPL", 1, 2) end
         assert.is_true(world:drain())
