@@ -334,7 +334,7 @@ tl_status tl_host_load(tl_host *h) {
         h->lua.arena.reserve_bytes = h->lua.arena.cap_bytes / 32;
         tl_arena_close_reserve(&h->lua.arena);
     }
-    h->lua.incremental = strcmp(h->tier, "L3") == 0;
+    if (strcmp(h->tier, "L3") == 0) tl_state_run_incremental(&h->lua);
     h->state = TL_HOST_LOADED;
     return TL_OK;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_COLLECT_BYTES = 4 << 20, STEP_BYTES = 64 << 10 };
+enum { FIRST_COLLECT_BYTES = 4 << 20, STEP_BYTES = 64 << 10, STEP_FACTOR_PERCENT = 400 };
 
 /* ---- order of keys: numbers, then strings, then booleans ---- */
 
@@ -285,6 +285,13 @@ void tl_state_close(tl_state *state) {
     if (state->L) lua_close(state->L);
     state->L = NULL;
     tl_arena_close(&state->arena);
+}
+
+void tl_state_run_incremental(tl_state *state) {
+    state->incremental = true;
+    state->collect_at_bytes = most_live(&state->arena);
+    lua_gc(state->L, LUA_GCSETSTEPMUL, STEP_FACTOR_PERCENT);
+    lua_gc(state->L, LUA_GCRESTART, 0);
 }
 
 void tl_state_collect(tl_state *state) {

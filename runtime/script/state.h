@@ -36,6 +36,8 @@ int tl_state_call(tl_state *state, int arguments, int results);
 /* Runs between two events: steps the collector as far as the allocation since the last time asks for. False when the state is beyond
  * saving: more than 90 % of the cap is live. */
 bool tl_state_govern(tl_state *state);
+/* Lets the collector run by itself while the script allocates (L3). */
+void tl_state_run_incremental(tl_state *state);
 /* A full collection with the reserve open. */
 void tl_state_collect(tl_state *state);
 #endif
