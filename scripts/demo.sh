@@ -4,4 +4,4 @@ set -eu
 tidelock=$1
 data=build/demo.itch
 [ -s "$data" ] || "$tidelock" generate --seed 42 --out "$data"
-"$tidelock" backtest scripts/market_maker.lua --data "$data" --cash 1000000 --report report.html
+"$tidelock" backtest scripts/market_maker.lua --data "$data" --report report.html

@@ -16,7 +16,7 @@ local Run = {}
 Run.__index = Run
 
 local RECORDS_A_STEP = 200000
-local DEFAULT_CASH = 100000
+local DEFAULT_CASH = 1000000
 local QUEUE_MODELS = { conservative = 0, proportional = 1, probabilistic = 2 }
 local BAR_PATHS = { nearest = 0, high_first = 1, low_first = 2, worst = 3 }
 local SELF_TRADE = { cancel_newest = 0, cancel_oldest = 1, cancel_both = 2, allow = 3 }

@@ -19,7 +19,7 @@ function M.parser(parser)
   parser:option("--bar-time", "what intraday bars are stamped with"):choices { "open", "close" }
   parser:option("--zone", "zone of times without one, such as America/New_York"):argname "ZONE"
   parser:option("--calendar", "calendar of CSV instruments: XNAS, XNYS or 24x7"):argname "NAME"
-  parser:option("--cash", "initial cash, instead of the configuration's"):argname "AMOUNT":convert(tonumber)
+  parser:option("--cash", "initial cash, instead of the configuration's (default 1,000,000)"):argname "AMOUNT":convert(tonumber)
   parser:option("--seed", "of math.random and of the models (default 1)"):argname "N":convert(tonumber)
   parser:option("--batch", "records the strategy takes at once at most (the result is the same)"):argname "N":convert(tonumber)
   parser:flag("--no-jit", "interpret the strategy (the result is the same)")
