@@ -53,14 +53,14 @@ tl_int128 account_equity(const gateway_account *account) {
     return account->config.cash_e8 + ledger_profit(&account->ledger);
 }
 
-tl_int128 account_buying_power(const gateway_account *account, tl_int128 worst, tl_int128 margin, tl_int128 fee) {
+tl_int128 account_buying_power(const gateway_account *account, tl_int128 bound, tl_int128 margin, tl_int128 fee) {
     const ledger *sums = &account->ledger;
     tl_int128 free = account_equity(account) - sums->margin - margin - sums->open_fee - fee;
     if (account->leverage_e6 != LEVERAGE_UNIT) {
         tl_int128 scaled = free * account->leverage_e6;
         free = scaled / LEVERAGE_UNIT - (scaled % LEVERAGE_UNIT < 0);
     }
-    return free - sums->worst_full_value - worst;
+    return free - sums->bound_full_value - bound;
 }
 
 void ledger_new_day(tl_gateway *gateway, ledger *sums, int64_t now_ns) {
@@ -89,14 +89,29 @@ static int64_t opening_value(const stake *one, int side, int64_t reduces, int64_
     return (int64_t)tl_share_half_even(one->open_value[side], *quantity, one->open[side]);
 }
 
+/* The size of the position that market orders leave. */
+static int64_t kept_quantity(const stake *one) {
+    int64_t held = one->quantity < 0 ? -one->quantity : one->quantity;
+    int64_t leaving = one->at_market[one->quantity > 0];
+    return held > leaving ? held - leaving : 0;
+}
+
+static inline bool worse_side(const stake *one, int64_t exposure, int64_t *worse) {
+    int64_t up, down;
+    if (__builtin_add_overflow(one->quantity > 0 ? exposure : 0, one->adds[0], &up) ||
+        __builtin_add_overflow(one->quantity < 0 ? exposure : 0, one->adds[1], &down))
+        return false;
+    *worse = up > down ? up : down;
+    return true;
+}
+
 /* The worse side at an exposure. */
 static inline bool derive_worst(stake *one) {
-    int64_t up, down;
-    if (__builtin_add_overflow(one->quantity > 0 ? one->exposure : 0, one->adds[0], &up) ||
-        __builtin_add_overflow(one->quantity < 0 ? one->exposure : 0, one->adds[1], &down))
-        return false;
-    one->worst = up > down ? up : down;
-    return true;
+    if (!worse_side(one, one->exposure, &one->worst)) return false;
+    one->bound = one->worst;
+    if (TL_LIKELY(one->quantity == 0 || one->at_market[one->quantity > 0] == 0)) return true;
+    int64_t held = one->quantity < 0 ? -one->quantity : one->quantity;
+    return worse_side(one, (int64_t)tl_share_half_even(one->exposure, kept_quantity(one), held), &one->bound);
 }
 
 bool stake_derive(const tl_instrument *instrument, stake *one) {
@@ -104,8 +119,8 @@ bool stake_derive(const tl_instrument *instrument, stake *one) {
     one->adds[0] = opening_value(one, 0, held < 0 ? -held : 0, &buys);
     one->adds[1] = opening_value(one, 1, held > 0 ? held : 0, &sells);
     if (instrument->margin_e8 > 0) {
-        if (__builtin_add_overflow(buys, held > 0 ? held : 0, &buys)) return false;
-        if (__builtin_add_overflow(sells, held < 0 ? -held : 0, &sells)) return false;
+        if (__builtin_add_overflow(buys, held > 0 ? kept_quantity(one) : 0, &buys)) return false;
+        if (__builtin_add_overflow(sells, held < 0 ? kept_quantity(one) : 0, &sells)) return false;
         tl_int128 margin = tl_divide_half_even((tl_int128)(buys > sells ? buys : sells) * instrument->margin_e8,
                                                tl_power_of_ten_i64(-instrument->quantity_exponent));
         one->margin = (int64_t)margin;
@@ -115,13 +130,12 @@ bool stake_derive(const tl_instrument *instrument, stake *one) {
 }
 
 void stake_change(ledger *sums, const tl_instrument *instrument, stake *one, const stake *next) {
-    tl_int128 worst = (tl_int128)next->worst - one->worst;
     sums->exposure += (tl_int128)next->exposure - one->exposure;
-    sums->worst += worst;
+    sums->worst += (tl_int128)next->worst - one->worst;
     if (instrument->margin_e8 > 0)
         sums->margin += (tl_int128)next->margin - one->margin;
     else
-        sums->worst_full_value += worst;
+        sums->bound_full_value += (tl_int128)next->bound - one->bound;
     sums->open_fee += (tl_int128)next->open_fee - one->open_fee;
     *one = *next;
 }
@@ -165,8 +179,9 @@ int64_t gateway_countable(const tl_gateway *gateway, const gateway_order *order,
 
 /* A stake after a change of what is open; false when a figure does not fit. */
 static bool open_stake(const tl_instrument *instrument, const stake *one, int side, int64_t quantity, int64_t value,
-                       int64_t fee, stake *next) {
+                       int64_t fee, bool at_market, stake *next) {
     *next = *one;
+    if (at_market && __builtin_add_overflow(one->at_market[side], quantity, &next->at_market[side])) return false;
     return !__builtin_add_overflow(one->open[side], quantity, &next->open[side]) &&
            !__builtin_add_overflow(one->open_value[side], value, &next->open_value[side]) &&
            !__builtin_add_overflow(one->open_fee, fee, &next->open_fee) && stake_derive(instrument, next);
@@ -177,10 +192,11 @@ bool gateway_open_stakes(const tl_gateway *gateway, const gateway_order *order, 
     const holding *mine = &gateway->holdings[order->holding];
     const tl_instrument *instrument = tl_instruments_at(gateway->instruments, order->record.last.instrument);
     int side = order->record.last.side == TL_SIDE_SELL;
+    bool at_market = order->record.last.type == TL_TYPE_MARKET;
     return open_stake(instrument, &mine->stake, side, quantity - order->counted, value - order->counted_value,
-                      fee - order->counted_fee, &next[0]) &&
+                      fee - order->counted_fee, at_market, &next[0]) &&
            open_stake(instrument, &gateway->stakes[mine->account_stake], side, quantity - order->counted,
-                      value - order->counted_value, fee - order->counted_fee, &next[1]);
+                      value - order->counted_value, fee - order->counted_fee, at_market, &next[1]);
 }
 
 bool gateway_open_value(const tl_gateway *gateway, const gateway_order *order, int64_t quantity, int64_t *value,
@@ -332,16 +348,15 @@ bool gateway_book_fill(tl_gateway *gateway, gateway_order *order, int64_t quanti
 
 /* Moves a stake's exposure, and what follows from it, in place: this runs for each quote of what is held. */
 static inline void expose(ledger *sums, const tl_instrument *instrument, stake *one, int64_t exposure) {
-    int64_t exposed = one->exposure, worst = one->worst;
+    stake before = *one;
     one->exposure = exposure;
     if (!derive_worst(one)) {
-        one->exposure = exposed;
+        *one = before;
         return;
     }
-    tl_int128 change = (tl_int128)one->worst - worst;
-    sums->exposure += (tl_int128)exposure - exposed;
-    sums->worst += change;
-    if (instrument->margin_e8 == 0) sums->worst_full_value += change;
+    sums->exposure += (tl_int128)exposure - before.exposure;
+    sums->worst += (tl_int128)one->worst - before.worst;
+    if (instrument->margin_e8 == 0) sums->bound_full_value += (tl_int128)one->bound - before.bound;
 }
 
 void gateway_revalue(tl_gateway *gateway, uint32_t id, int64_t now_ns) {

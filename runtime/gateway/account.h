@@ -19,8 +19,8 @@ uint32_t gateway_holding(tl_gateway *gateway, uint32_t strategy, uint32_t instru
 /* Gross profit less fees and funding since the run began. */
 tl_int128 ledger_profit(const ledger *sums);
 tl_int128 account_equity(const gateway_account *account);
-/* Notional that an account could still take on if its stakes needed that much more. */
-tl_int128 account_buying_power(const gateway_account *account, tl_int128 worst, tl_int128 margin, tl_int128 fee);
+/* Notional that an account could still take on if its stakes bound that much more. */
+tl_int128 account_buying_power(const gateway_account *account, tl_int128 bound, tl_int128 margin, tl_int128 fee);
 
 /* Begins a new day when now_ns has left the present one: daily losses count from here, a daily-loss kill ends. */
 void ledger_new_day(tl_gateway *gateway, ledger *sums, int64_t now_ns);

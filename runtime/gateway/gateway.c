@@ -284,7 +284,7 @@ void tl_gateway_account(const tl_gateway *g, uint32_t account, tl_account_state 
     if (account >= g->account_count) return;
     const gateway_account *one = &g->accounts[account];
     const ledger *sums = &one->ledger;
-    tl_int128 full_value = tl_divide_half_even(sums->worst_full_value * 1000000, one->leverage_e6);
+    tl_int128 full_value = tl_divide_half_even(sums->bound_full_value * 1000000, one->leverage_e6);
     state->cash_e8 = shown(one->config.cash_e8 + sums->realized - sums->fees - sums->funding - sums->cost);
     state->equity_e8 = shown(account_equity(one));
     state->margin_used_e8 = shown(full_value + sums->margin + sums->open_fee);

@@ -199,13 +199,13 @@ static bool check_power(const gateway_account *account, const tl_instrument *ins
         int64_t held = then->quantity > 0 ? then->quantity : 0;
         if (then->open[1] > held) return refused(why, TL_REASON_RISK_SHORT, held, then->open[1]);
     }
-    if (then->worst <= now->worst && then->margin <= now->margin) return true;
+    if (then->bound <= now->bound && then->margin <= now->margin) return true;
     bool margined = instrument->margin_e8 > 0;
-    tl_int128 worst = (tl_int128)then->worst - now->worst, fee = (tl_int128)then->open_fee - now->open_fee;
+    tl_int128 bound = (tl_int128)then->bound - now->bound, fee = (tl_int128)then->open_fee - now->open_fee;
     tl_int128 margin = (tl_int128)then->margin - now->margin;
-    if (account_buying_power(account, margined ? 0 : worst, margin, fee) >= 0) return true;
+    if (account_buying_power(account, margined ? 0 : bound, margin, fee) >= 0) return true;
     return refused(why, TL_REASON_RISK_BUYING_POWER, clamp(account_buying_power(account, 0, 0, 0)),
-                   clamp((margined ? margin : worst) + fee));
+                   clamp((margined ? margin : bound) + fee));
 }
 
 static bool check_rate(const ledger *sums, int64_t now_ns, refusal *why) {

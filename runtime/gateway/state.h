@@ -34,10 +34,12 @@ typedef struct stake {
     int64_t open[2];       /* open quantity of buys and sells */
     int64_t open_value[2]; /* its notional, 1e-8 */
     int64_t adds[2];       /* the part of that which would add to the position */
+    int64_t at_market[2];  /* the part of the open quantity that market orders are for */
     int64_t open_fee;      /* estimated taker fees of what is open */
     int64_t exposure;      /* absolute value of the position at the mark */
     int64_t worst;         /* notional of the worse side: position with all buys filled, or with all sells */
-    int64_t margin;        /* margined instruments: for the quantity of the worse side */
+    int64_t bound;         /* the same with market orders that reduce the position as if filled: what binds buying power */
+    int64_t margin;        /* margined instruments: for the quantity of the worse side, likewise */
     int64_t best[2];       /* own best resting price, TL_ABSENT for none; in an account's stake only */
     uint32_t first[2];     /* open orders of a side; in an account's stake only */
     uint32_t instrument;
@@ -65,7 +67,7 @@ typedef struct ledger {
     tl_int128 cost;             /* open cost of full-value positions */
     tl_int128 exposure;         /* gross, at the marks */
     tl_int128 worst;            /* of all stakes */
-    tl_int128 worst_full_value; /* of the stakes of instruments without margin */
+    tl_int128 bound_full_value; /* of the stakes of instruments without margin */
     tl_int128 margin;           /* of the stakes of margined instruments */
     tl_int128 open_fee;
     tl_int128 day_start; /* profit at the start of its day */
