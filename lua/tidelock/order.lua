@@ -212,11 +212,35 @@ local function quantity_of_weight(id, weight, total)
   return C.tl_ticks_round_quantity(C.tl_instruments_at(context.instruments, id), weight * total / value)
 end
 
---- Sends the difference of `wanted` to what is held; true when that is less than a lot or within `least`.
-local function send_difference(id, wanted, least, price, options)
+--- `difference` as far as it can be paid with its fee: a weight says what share of the equity is wanted, not that nothing is to be left for fees and for
+--- what the market asks above the last price. What cannot be paid at all stays as it is, for the gateway to deny.
+local function payable(id, difference, price)
+  C.tl_runtime_account_state(context.host, account)
+  local buys, held = difference > 0, exposed(id)
+  local position = C.tl_view_at(context.view, id).position
+  local multiplier, mark = position.multiplier, position.mark_n / position.price_unit
+  if price ~= price then price = C.tl_runtime_value_price(context.host, id, buys and BUY or SELL) end
+  local instrument, leverage = C.tl_instruments_at(context.instruments, id), tonumber(C.tl_runtime_config(context.host).leverage)
+  local reduces = held * difference < 0 and math.min(math.abs(held), math.abs(difference)) or 0
+  local value, margin = price * multiplier, tonumber(instrument.margin_e8) / 1e8
+  if margin > 0 then value = margin * leverage end
+  local function bound(quantity) -- what it takes of the buying power
+    return (quantity - reduces) * value + leverage * C.tl_runtime_fee(context.host, quantity, quantity * price * multiplier)
+  end
+  local wanted, power = math.abs(difference), account.buying_power + reduces * (margin > 0 and value or math.min(value, mark * multiplier))
+  if wanted == reduces or not (bound(wanted) > power) then return difference end
+  local unit = bound(wanted + 1) - bound(wanted)
+  local quantity = C.tl_ticks_round_quantity(instrument, reduces + (power - bound(reduces)) / unit * (1 - 1e-12))
+  if not (quantity > 0) then return difference end
+  return buys and quantity or -quantity
+end
+
+--- Sends the difference of `wanted` to what is held; true when that is less than a lot or within `least`. `by_weight`: as much of it as can be paid.
+local function send_difference(id, wanted, least, price, options, by_weight)
   local instrument = C.tl_instruments_at(context.instruments, id)
   local difference = C.tl_ticks_round_quantity(instrument, wanted - exposed(id))
   if difference ~= difference then return refusals.make("overflow", "quantity", nil, wanted) end
+  if by_weight and difference ~= 0 then difference = payable(id, difference, price) end
   if difference == 0 or math.abs(difference) <= least then return true end
   local slot = C.tl_mirror_send(context.mirror, id, difference > 0 and BUY or SELL, math.abs(difference), price, options)
   if slot == 0 then return refusals.last() end
@@ -253,7 +277,7 @@ function M.target(given)
     if not wanted then return refusals.make("bad_price", "price") end
     if least > 0 then least = quantity_of_weight(id, least, total) end
   end
-  return send_difference(id, wanted, least, given.price or NAN, options)
+  return send_difference(id, wanted, least, given.price or NAN, options, by == "weight")
 end
 
 local market = fields_of.options_t()
@@ -291,7 +315,7 @@ function M.rebalance(given)
   local first
   for _, list in ipairs { reductions, additions } do
     for _, one in ipairs(list) do
-      local ok, err = send_difference(one.id, one.quantity, 0, NAN, market)
+      local ok, err = send_difference(one.id, one.quantity, 0, NAN, market, true)
       if not ok then first = first or err end
     end
   end

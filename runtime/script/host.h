@@ -32,7 +32,10 @@ typedef struct tl_host_config {
     uint64_t memory_bytes;       /* cap; 0 = the tier's default */
     int64_t cash_e8;             /* of the account, for snapshot.account and weights */
     double leverage;
-    uint32_t strategy; /* id, 0..4095 */
+    double taker_fee;    /* of the venue, as a share of the value: what weights and buying power leave room for */
+    double fee_per_unit; /* a unit of quantity, besides */
+    double least_fee;    /* of a fill */
+    uint32_t strategy;   /* id, 0..4095 */
     uint32_t epoch;
     uint32_t batch;         /* records a poll; 0 = 64 */
     uint32_t error_budget;  /* handler errors before it ends; 0 = 100 */

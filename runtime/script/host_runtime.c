@@ -135,10 +135,67 @@ void tl_runtime_session(const tl_host *h, uint32_t instrument, int64_t ts_ns, do
 
 /* ---- the account ---- */
 
-/* What positions and open orders bind: quantity x margin, or their value where the instrument has no margin. */
-static double bound_by(const tl_instrument *instrument, double quantity, double price, double multiplier) {
-    return instrument->margin_e8 > 0 ? fabs(quantity) * (double)instrument->margin_e8 / 1e8
-                                     : fabs(quantity) * price * multiplier;
+double tl_runtime_fee(const tl_host *h, double quantity, double value) {
+    double fee = fabs(value) * h->config.taker_fee + quantity * h->config.fee_per_unit;
+    return fee >= 0 && fee < h->config.least_fee ? h->config.least_fee : fee;
+}
+
+double tl_runtime_value_price(const tl_host *h, uint32_t instrument, int side) {
+    const tl_view_instrument *seen = tl_view_at(h->view, instrument);
+    double price = side == TL_SIDE_BUY ? seen->quote.ask_n : seen->quote.bid_n;
+    if (isnan(price) && seen->last_price != TL_ABSENT) price = (double)seen->last_price;
+    if (isnan(price)) price = seen->position.mark_n;
+    return price / seen->price_unit;
+}
+
+/* Open orders of one side, as the gateway counts them: those that would trade by themselves. */
+typedef struct open_side {
+    double quantity;
+    double value;
+    double at_market; /* the part of the quantity that market orders are for */
+    double fees;
+} open_side;
+
+static open_side open_of(const tl_host *h, uint32_t instrument, int side, double multiplier) {
+    open_side sum = {0, 0, 0, 0};
+    const tl_shown_order *orders = tl_mirror_orders(h->mirror);
+    for (uint32_t slot = tl_mirror_first(h->mirror, instrument, side); slot != 0;
+         slot = tl_mirror_next(h->mirror, slot, instrument, side)) {
+        if (!tl_mirror_trades_by_itself(h->mirror, slot)) continue;
+        const tl_shown_order *o = &orders[slot];
+        double open = (o->quantity_n - o->filled_n) / o->size_unit;
+        double price = isnan(o->price_n) ? tl_runtime_value_price(h, instrument, side) : o->price_n / o->price_unit;
+        if (isnan(price)) price = 0; /* nothing is known: the gateway denies it */
+        double value = open * price * multiplier;
+        sum.quantity += open;
+        sum.value += value;
+        sum.fees += tl_runtime_fee(h, open, value);
+        if (o->type_n == TL_TYPE_MARKET) sum.at_market += open;
+    }
+    return sum;
+}
+
+/* What `quantity` held and the open orders bind, as the gateway counts it (docs/ORDERS.md, Value, exposure, buying power): the worse side. */
+static void add_bound(const tl_host *h, uint32_t id, double quantity, double mark, double *bound, double *margin,
+                      double *fees) {
+    const tl_instrument *instrument = tl_instruments_at(h->config.instruments, id);
+    double multiplier = (double)instrument->multiplier_e8 / 1e8, held = fabs(quantity);
+    open_side sides[2] = {open_of(h, id, TL_SIDE_BUY, multiplier), open_of(h, id, TL_SIDE_SELL, multiplier)};
+    double worst_value = 0, worst_quantity = 0;
+    for (int side = 0; side < 2; side++) {
+        bool holds = side == 0 ? quantity > 0 : quantity < 0;
+        double leaving = sides[!side].at_market, reduces = holds ? 0 : held;
+        double kept = holds ? held - fmin(held, leaving) : 0;
+        double adds = fmax(0, sides[side].quantity - reduces);
+        double adds_value = sides[side].quantity > 0 ? sides[side].value * adds / sides[side].quantity : 0;
+        worst_quantity = fmax(worst_quantity, kept + adds);
+        worst_value = fmax(worst_value, (kept > 0 ? kept * mark * multiplier : 0) + adds_value);
+    }
+    if (instrument->margin_e8 > 0)
+        *margin += worst_quantity * (double)instrument->margin_e8 / 1e8;
+    else
+        *bound += worst_value;
+    *fees += sides[0].fees + sides[1].fees;
 }
 
 void tl_runtime_account_state(tl_host *h, tl_runtime_account *account) {
@@ -147,7 +204,7 @@ void tl_runtime_account_state(tl_host *h, tl_runtime_account *account) {
     for (uint32_t slot = tl_mirror_first(h->mirror, none, TL_SIDE_NONE); slot != 0;
          slot = tl_mirror_next(h->mirror, slot, none, TL_SIDE_NONE))
         tl_host_note_traded(h, orders[slot].instrument_n);
-    double start = (double)h->config.cash_e8 / 1e8, equity = start, cash = start, used = 0;
+    double start = (double)h->config.cash_e8 / 1e8, equity = start, cash = start, bound = 0, margin = 0, fees = 0;
     for (uint32_t i = 0; i < h->traded_count; i++) {
         uint32_t id = h->traded[i];
         const tl_instrument *instrument = tl_instruments_at(h->config.instruments, id);
@@ -156,17 +213,15 @@ void tl_runtime_account_state(tl_host *h, tl_runtime_account *account) {
         double mark = isnan(p->mark_n) ? p->average : p->mark_n / p->price_unit;
         double settled = p->realized - p->fees - p->funding;
         double open_value = quantity * mark * p->multiplier, cost = quantity * p->average * p->multiplier;
-        equity += settled + open_value - cost;
-        cash += instrument->margin_e8 > 0 ? settled : settled - cost;
-        used += bound_by(instrument, quantity, mark, p->multiplier);
-        double bid = tl_mirror_open_quantity(h->mirror, id, TL_SIDE_BUY),
-               ask = tl_mirror_open_quantity(h->mirror, id, TL_SIDE_SELL);
-        used += bound_by(instrument, bid > ask ? bid : ask, mark, p->multiplier);
+        if (quantity != 0) equity += open_value - cost;
+        equity += settled;
+        cash += instrument->margin_e8 > 0 || quantity == 0 ? settled : settled - cost;
+        add_bound(h, id, quantity, mark, &bound, &margin, &fees);
     }
     account->equity = equity;
     account->cash = cash;
-    account->margin_used = used;
-    double left = equity * h->config.leverage - used;
+    account->margin_used = bound / h->config.leverage + margin + fees;
+    double left = (equity - margin - fees) * h->config.leverage - bound;
     account->buying_power = left > 0 ? left : 0;
 }
 

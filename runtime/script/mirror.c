@@ -489,15 +489,20 @@ uint32_t tl_mirror_by_id(const tl_mirror *mirror, double order_id) {
     return slot != 0 && mirror->slots.orders[slot].id_n == order_id ? slot : 0;
 }
 
+bool tl_mirror_trades_by_itself(const tl_mirror *mirror, uint32_t slot) {
+    const tl_shown_order *order = &mirror->slots.orders[slot];
+    bool waits =
+        order->type_n == TL_TYPE_STOP || order->type_n == TL_TYPE_STOP_LIMIT || order->type_n == TL_TYPE_TRAILING_STOP;
+    if (waits && order->status_before_n != TL_ORDER_TRIGGERED && order->filled_n == 0) return false;
+    return order->link_n != TL_LINK_OCO && order->link_n != TL_LINK_BRACKET_LEG;
+}
+
 double tl_mirror_open_quantity(const tl_mirror *mirror, uint32_t instrument, int side) {
     double sum = 0;
     for (uint32_t slot = tl_mirror_first(mirror, instrument, side); slot != 0;
          slot = tl_mirror_next(mirror, slot, instrument, side)) {
+        if (!tl_mirror_trades_by_itself(mirror, slot)) continue;
         const tl_shown_order *order = &mirror->slots.orders[slot];
-        bool waits =
-            order->type_n == TL_TYPE_STOP || order->type_n == TL_TYPE_STOP_LIMIT || order->type_n == TL_TYPE_TRAILING_STOP;
-        if (waits && order->status_before_n != TL_ORDER_TRIGGERED && order->filled_n == 0) continue;
-        if (order->link_n == TL_LINK_OCO || order->link_n == TL_LINK_BRACKET_LEG) continue;
         sum += (order->quantity_n - order->filled_n) / order->size_unit;
     }
     return sum;

@@ -96,6 +96,9 @@ uint32_t tl_mirror_by_id(const tl_mirror *mirror, double order_id);
  * being cancelled does, until that is certain. */
 double tl_mirror_open_quantity(const tl_mirror *mirror, uint32_t instrument, int side);
 
+/* Whether an open order is one of those. */
+bool tl_mirror_trades_by_itself(const tl_mirror *mirror, uint32_t slot);
+
 /* Reports that did not fit the order's status (order/transition.h); a fill among them still moved the position. */
 uint64_t tl_mirror_illegal_transitions(const tl_mirror *mirror);
 

@@ -97,6 +97,12 @@ typedef struct tl_runtime_account {
 } tl_runtime_account;
 void tl_runtime_account_state(tl_host *host, tl_runtime_account *account);
 
+/* The estimated taker fee of a quantity (absolute) and its value. */
+double tl_runtime_fee(const tl_host *host, double quantity, double value);
+
+/* The price at which the gateway values a market order: the other side of the quote, else the last price, else the mark; NaN when there is none. */
+double tl_runtime_value_price(const tl_host *host, uint32_t instrument, int side);
+
 /* math.random's stream, and the functions of the C library that scripts use: called by both interpreter and compiled code. */
 double tl_runtime_random(tl_host *host);
 void tl_runtime_random_seed(tl_host *host, double seed);

@@ -187,10 +187,21 @@ static void apply_level(tl_view_instrument *r, const tl_event *event) {
     r->book.sequence_n = (double)event->sequence;
 }
 
+/* Values positions as the gateway does: at the venue's own mark where it sends one, else at the middle of the quote, else at the last price. A quote so wide
+ * that its middle says nothing (the stub quotes before an opening) is none. */
+static inline void value(tl_view_instrument *r) {
+    if (r->marked) return;
+    double sum = r->quote.bid_n + r->quote.ask_n, spread = r->quote.ask_n - r->quote.bid_n;
+    if (spread <= sum / 4 || (r->last_price == TL_ABSENT && !isnan(sum)))
+        r->position.mark_n = sum / 2;
+    else if (r->last_price != TL_ABSENT)
+        r->position.mark_n = (double)r->last_price;
+}
+
 static void apply_bar(tl_view *view, const tl_event *event, const tl_event_tail *tail) {
     tl_view_instrument *r = &view->records[event->instrument];
-    r->last_price = event->w[3];
-    r->position.mark_n = (double)event->w[3];
+    if (event->w[3] != TL_ABSENT) r->last_price = event->w[3];
+    value(r);
     tl_view_bars *bars = tl_view_bars_of(view, event->instrument, tail->w[4]);
     if (!bars) return;
     bars->bars[bars->total++ & bars->mask] = (tl_shown_bar){
@@ -226,13 +237,12 @@ void tl_view_apply(tl_view *view, const tl_event *event, const tl_event_tail *ta
         q->ask_n = shown(ask);
         q->bid_size_n = bid == TL_ABSENT ? NAN : shown(event->w[2]);
         q->ask_size_n = ask == TL_ABSENT ? NAN : shown(event->w[3]);
-        if (bid != TL_ABSENT && ask != TL_ABSENT) r->position.mark_n = ((double)bid + (double)ask) / 2;
+        value(r);
         break;
     }
     case TL_EVENT_TRADE:
-        r->last_price = event->w[0];
-        if (isnan(r->position.mark_n) || isnan(r->quote.bid_n) || isnan(r->quote.ask_n))
-            r->position.mark_n = (double)event->w[0];
+        if (event->w[0] != TL_ABSENT) r->last_price = event->w[0];
+        value(r);
         break;
     case TL_EVENT_LEVEL:
         apply_level(r, event);
@@ -247,7 +257,9 @@ void tl_view_apply(tl_view *view, const tl_event *event, const tl_event_tail *ta
         r->stale = event->w[0] == 0;
         break;
     case TL_EVENT_MARK:
-        if (event->w[0] != TL_ABSENT) r->position.mark_n = (double)event->w[0];
+        if (event->w[0] == TL_ABSENT) break;
+        r->position.mark_n = (double)event->w[0];
+        r->marked = 1;
         break;
     default:
         break;

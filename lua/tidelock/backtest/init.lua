@@ -170,10 +170,12 @@ end
 local function add_host(self, options, entry)
   local names = {} -- anchors C strings until the host has copied them
   local function text(value) if value == nil then return nil end names[#names + 1] = value return value end
+  local fees = self.fees or {}
   local config = ffi.new("tl_host_config", {
     script = text(options.script), name = text(entry.name), library = text(options.library), account = text(self.account_name),
     currency = text(self.account.currency), calendars = self.calendars, instruments = self.instruments, seed = options.seed,
     cash_e8 = e8(self.account.cash, "cash"), leverage = self.account.leverage, strategy = self.strategy, epoch = 1, batch = options.batch or 0,
+    taker_fee = fees.taker or 0, fee_per_unit = fees.per_unit or 0, least_fee = fees.minimum or 0,
     error_budget = options.error_budget or 0, no_jit = options.no_jit and 1 or 0, poison = options.poison and 1 or 0, time_handlers = 1, retract = 1,
   })
   local out = ffi.new "tl_host *[1]"

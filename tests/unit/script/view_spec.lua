@@ -53,6 +53,25 @@ describe("the view", function()
     end
   end)
 
+  it("values a position as the gateway does: its venue's mark, else the middle, else the last price", function()
+    local view = new()
+    local r = C.tl_view_at(view, 0)
+    local bar = { 0, 0, 0, 0, 60000000000LL }
+    apply(view, C.TL_EVENT_QUOTE, { 100, 900, 5, 5 })
+    assert.equal(500, r.position.mark_n) -- nothing better is known
+    apply(view, C.TL_EVENT_TRADE, { 220, 1 })
+    assert.equal(220, r.position.mark_n) -- the quote is too wide
+    apply(view, C.TL_EVENT_QUOTE, { 200, 210, 5, 5 })
+    apply(view, C.TL_EVENT_TRADE, { 210, 1 })
+    apply(view, C.TL_EVENT_BAR, { 230, 230, 230, 230 }, 0, bar)
+    assert.equal(205, r.position.mark_n)
+    apply(view, C.TL_EVENT_QUOTE, { 200, ABSENT, 5, 0 })
+    assert.equal(230, r.position.mark_n)
+    apply(view, C.TL_EVENT_MARK, { 207, ABSENT, ABSENT, ABSENT })
+    apply(view, C.TL_EVENT_QUOTE, { 200, 210, 5, 5 })
+    assert.equal(207, r.position.mark_n)
+  end)
+
   it("shows quotes and marks: absent sides are none, and a one-sided quote leaves the mark to the last trade", function()
     local view = new()
     local r = C.tl_view_at(view, 0)
