@@ -27,8 +27,10 @@ function sma_cross:on_bar(bar)
   local averages = self.state.averages[bar.symbol]
   local fast, slow = averages.fast:push(bar.close), averages.slow:push(bar.close)
   if not slow then return end
-  record.series("fast", { pane = "price" }):push(fast)
-  record.series("slow", { pane = "price" }):push(slow)
+  if bar.symbol == self.symbols[1] then -- drawn over its price in the report
+    record.series("fast", { pane = "price" }):push(fast)
+    record.series("slow", { pane = "price" }):push(slow)
+  end
   local above = fast > slow
   if above == averages.above then return end
   averages.above = above

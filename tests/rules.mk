@@ -1,9 +1,7 @@
 # Included by the Makefile: tests and lint.
 SAN_LIBS = $(if $(findstring address,$(SAN)),$(shell $(CC) -print-file-name=libasan.so)) $(if $(findstring thread,$(SAN)),$(shell $(CC) -print-file-name=libtsan.so))
-# luajit opens the library late, and jemalloc's thread-local storage must be there from the start.
-JEMALLOC = $(shell pkg-config --variable=libdir jemalloc)/libjemalloc.so.2
-TEST_ENV = TIDELOCK_BUILD=$(abspath $(BUILD)) $(if $(SAN),TIDELOCK_SAN=$(SAN) LD_PRELOAD="$(strip $(SAN_LIBS))" \
-           ASAN_OPTIONS=detect_leaks=0:handle_segv=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1,LD_PRELOAD=$(JEMALLOC))
+TEST_ENV = TIDELOCK_BUILD=$(abspath $(BUILD)) $(if $(SAN),TIDELOCK_SAN=$(SAN) TIDELOCK_PRELOAD="$(strip $(SAN_LIBS))" \
+           ASAN_OPTIONS=detect_leaks=0:handle_segv=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1)
 SPECS ?= $(wildcard tests/unit tests/integration tests/conformance tests/chaos) scripts
 
 deps-test:
