@@ -6,9 +6,8 @@ describe("make install", function()
   local bare = "env -u TIDELOCK_BUILD -u LUA_PATH "
 
   local function make(words)
-    local build = assert(os.getenv "TIDELOCK_BUILD")
-    local command = "make -s --no-print-directory install BUILD='%s' SAN='%s' %s >'%s/make.log' 2>&1"
-    assert.equal(0, os.execute(command:format(build, os.getenv "TIDELOCK_SAN" or "", words, folder)), cli.read(folder .. "/make.log"))
+    local text, status = cli.make("-s install " .. words)
+    assert.equal(0, status, text)
   end
 
   local function run(args)
