@@ -301,7 +301,6 @@ function Model:new(id, side, quantity, price, more)
     return self:events()
   end
   if o.reduce_only and not stops then o.total = math.min(o.total, self:reducible(o.owner, side)) end
-  if o.display >= o.total then o.display = 0 end
   o.arrived = self:stamp()
   self:say("accepted %d %d@%s", id, o.total, price_text(o))
   if stops then self:await(o) else self:execute(o, #self.log) end
@@ -329,6 +328,11 @@ function Model:replace(id, price, quantity)
   if total <= o.filled then
     drop(resting and self.resting or self.waiting, o)
     self:canceled(o, "requested")
+    return self:events()
+  end
+  if waiting and not price and total < o.total then
+    o.total = total
+    self:say("replaced %d %d@%s", id, open_of(o), price_text(o))
     return self:events()
   end
   if waiting then

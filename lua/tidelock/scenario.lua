@@ -201,8 +201,18 @@ local function instrument_of(self, symbol)
   return id
 end
 
+local sentences = {
+  post_only = "it would trade at once",
+  reduce_only = "there is no position that it would reduce",
+  overflow = "prices and the open quantity of a side stay below 2^62 steps of 0.00000001",
+  bad_price = "prices are above 0; limit, stop_limit and iceberg orders have a price, stops a stop_price, and no order one that its type has not",
+  bad_field = "a gtd order needs expire; stop_price, offset and percent belong to stops",
+  unsupported = "at_open and at_close are not taken here, nor display, post_only and slide on an order that cannot rest by them",
+}
+
 --- A sentence for what the engine refused, nil where the code says it all.
 local function explain(self, e, code)
+  if sentences[code] then return sentences[code] end
   if e.instrument >= C.tl_instruments_count(self.instruments) then return nil end
   local one = C.tl_instruments_at(self.instruments, e.instrument)
   local symbol = ffi.string(one.symbol)
@@ -211,10 +221,7 @@ local function explain(self, e, code)
     return ("quantity and display are above 0, in lots of %s, and display is at most the quantity"):format(decimal(self, one.lot))
   end
   if code == "halted" or code == "closed" then return ("%s is not trading"):format(symbol) end
-  if code == "post_only" then return "it would trade at once" end
-  if code == "reduce_only" then return "there is no position that it would reduce" end
   if code == "expire_time" then return ("expire is not after %s"):format(integer(e.ts_ns)) end
-  if code == "overflow" then return "prices and the open quantity of a side stay below 2^62 steps of 0.00000001" end
   return nil
 end
 

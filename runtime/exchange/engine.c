@@ -268,7 +268,7 @@ void tl_engine_new(tl_engine *engine, const tl_engine_order *order) {
                            .stop_price = order->stop_price,
                            .offset = order->offset,
                            .water = TL_ABSENT,
-                           .display = order->display < quantity ? order->display : 0,
+                           .display = order->display,
                            .expire_ns = order->expire_ns,
                            .sequence = ++engine->sequence};
     uint32_t event = engine->event_count;
@@ -310,15 +310,20 @@ void tl_engine_cancel(tl_engine *engine, uint64_t id) {
     tl_engine_settle(engine, market, instrument);
 }
 
-/* A waiting stop waits on with other numbers. */
+/* A waiting stop waits on with other numbers; as in a book, a quantity that shrinks alone keeps its place among stops of its price. */
 static void replace_waiting(tl_engine *engine, engine_market *market, uint32_t at, int64_t price, int64_t stop_price,
                             int64_t quantity) {
     engine_order *order = &engine->orders[at];
+    if (price == TL_ABSENT && stop_price == TL_ABSENT && quantity < order->quantity) {
+        order->quantity = quantity;
+        tl_books_set_quantity(engine->stops, order->handle, quantity);
+        tl_engine_emit(engine, order, TL_REPORT_REPLACED, TL_REASON_NONE);
+        return;
+    }
     tl_engine_unawait(engine, market, at);
     if (price != TL_ABSENT) order->price = price;
     if (stop_price != TL_ABSENT) order->stop_price = stop_price;
     order->quantity = quantity;
-    if (order->display >= quantity) order->display = 0;
     tl_engine_emit(engine, order, TL_REPORT_REPLACED, TL_REASON_NONE);
     tl_engine_await(engine, market, at);
 }
@@ -396,7 +401,7 @@ void tl_engine_replace_stop(tl_engine *engine, uint64_t id, int64_t stop_price, 
 
 void tl_engine_time(tl_engine *engine, int64_t ts_ns) {
     uint32_t at = 0;
-    for (int64_t due; (due = tl_expiry_first(&engine->expiry, &at)) <= ts_ns;) {
+    for (int64_t due; engine->expiry.count > 0 && (due = tl_expiry_first(&engine->expiry, &at)) <= ts_ns;) {
         uint32_t instrument = engine->orders[at].instrument;
         engine_market *market = &engine->markets[instrument];
         if (due > engine->now_ns) engine->now_ns = due;

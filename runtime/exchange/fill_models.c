@@ -227,7 +227,7 @@ int64_t tl_fill_models_next_expiry_ns(const tl_fill_models *m) {
 }
 
 void tl_fill_models_expire(tl_fill_models *m, int64_t now_ns) {
-    for (uint32_t handle = 0; tl_expiry_first(&m->expiry, &handle) <= now_ns;) {
+    for (uint32_t handle = 0; m->expiry.count > 0 && tl_expiry_first(&m->expiry, &handle) <= now_ns;) {
         const tl_own_order *order = tl_own_orders_at(m->venue->own, handle);
         uint32_t instrument = order->instrument;
         bool day = order->time_in_force == TL_TIF_DAY;

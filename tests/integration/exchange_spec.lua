@@ -133,6 +133,20 @@ describe("tidelock exchange", function()
     assert.matches("'abc'", events[18].text)
   end)
 
+  it("says what an order's fields lack, and answers to the end of time", function()
+    local events = run [[
+{"op":"new","id":"a","symbol":"X","side":"buy","quantity":"1"}
+{"op":"new","id":"a","symbol":"X","side":"buy","price":"1","quantity":"1","tif":"gtd"}
+{"op":"new","id":"a","symbol":"X","side":"buy","price":"1","quantity":"1","tif":"ioc","post_only":true}
+{"op":"time","ts":9223372036854775807}
+{"op":"sync","id":1}
+]]
+    assert.same({ "rejected bad_price", "rejected bad_field", "rejected unsupported", "sync" }, names(events))
+    assert.matches("have a price", events[1].text)
+    assert.matches("gtd order needs expire", events[2].text)
+    assert.matches("cannot rest", events[3].text)
+  end)
+
   it("shows ids as they came, whatever is in them", function()
     local events = run [[
 {"op":"new","id":"a\"b\\c\n\u00e9","symbol":"\u20ac/$","side":"buy","price":"1","quantity":"1"}
