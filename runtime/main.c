@@ -1,9 +1,13 @@
 /* The thin binary: argument vector in, verb out. The verbs are Lua, in lua/tidelock/cli/. */
+#include "base/draft.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
-#include <lualib.h>
 #include <limits.h>
+#include <lualib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +35,39 @@ static int find_root(char *root, size_t size, char *generated, size_t generated_
     return access(probe, R_OK) == 0;
 }
 
+static void write_text(const char *text) {
+    ssize_t written = write(STDERR_FILENO, text, strlen(text));
+    (void)written; /* there is nobody else to tell */
+}
+
+/* Says what ends the process, on a line of its own also where progress was shown, and lets the signal do it. */
+static void interrupted(int number) {
+    tl_draft_abandon_all();
+    if (isatty(STDERR_FILENO)) write_text("\r\033[K");
+    write_text(number == SIGINT    ? "tidelock: interrupted\n"
+               : number == SIGTERM ? "tidelock: terminated\n"
+                                   : "tidelock: the terminal hung up\n");
+    raise(number);
+}
+
+static void set_signals(void) {
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
+        struct sigaction old, action = {.sa_handler = interrupted, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+        if (sigaction(ending[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(ending[i], &action, NULL);
+    }
+    signal(SIGXFSZ, SIG_IGN); /* a file that reaches its limit is a write that fails, with a reason */
+}
+
+/* A stream that was closed is no number for a file to get: reading it ends at once, writing it fails. */
+static void fill_standard_streams(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) _exit(1);
+}
+
 int main(int argc, char **argv) {
+    fill_standard_streams();
+    set_signals();
     char root[PATH_MAX + 64], generated[PATH_MAX + 64];
     if (!find_root(root, sizeof root, generated, sizeof generated)) {
         fprintf(stderr, "tidelock: start: the Lua library is neither beside the binary nor under ../share/tidelock\n");
@@ -75,5 +111,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "tidelock: standard output: cannot write: %s\n", strerror(errno));
         code = 1;
     }
+    tl_draft_abandon_all();
     _exit(code); /* the Lua state and its arenas end with the process; closing them would only cost time */
 }

@@ -12,6 +12,7 @@
 #include "exchange/sessions.h"
 #include "exchange/tape.h"
 #include "exchange/venue.h"
+#include "market/date.h"
 
 enum { MAX_REPLAYS = 63, PROBLEM_BYTES = 512 };
 
@@ -99,6 +100,8 @@ tl_status tl_simulator_add_itch(tl_simulator *s, const char *path, uint32_t date
     if (date == 0)
         return tl_error_set(TL_ERR_ARGUMENT,
                             "%s: which day it is stands neither in its name nor beside it (ITCH files hold none)", path);
+    if (!tl_date_valid(date) || date < 19700101 || date >= 22000101)
+        return tl_error_set(TL_ERR_ARGUMENT, "%s: %u is no day between 1970 and 2199", path, date);
     if (s->replays == MAX_REPLAYS) return tl_error_set(TL_ERR_LIMIT, "%s: a run plays %d ITCH files", path, MAX_REPLAYS);
     tl_replay *replay;
     int64_t midnight_ns = tl_calendars_instant(s->calendars, TL_CALENDAR_XNAS, date, 0);

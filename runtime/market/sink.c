@@ -1,7 +1,8 @@
 #include "market/sink.h"
 
+#include "base/draft.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,8 @@ enum { OUTPUT_BYTES = 1 << 18, GZIP_LEVEL = 4, ZSTD_LEVEL = 3, MOST_INPUT = 1 <<
 typedef enum packing { PLAIN, GZIP, ZSTD } packing;
 
 struct tl_sink {
-    int fd;
+    int fd;          /* of standard output, else -1 */
+    tl_draft *draft; /* of a file, else NULL */
     packing kind;
     tl_status failed;
     char *path;
@@ -25,6 +27,11 @@ struct tl_sink {
 
 static tl_status flush(tl_sink *sink) {
     size_t done = 0;
+    if (sink->draft != NULL) {
+        sink->failed = tl_draft_write(sink->draft, sink->output, sink->length);
+        sink->length = 0;
+        return sink->failed;
+    }
     while (done < sink->length) {
         ssize_t n = write(sink->fd, sink->output + done, sink->length - done);
         if (n < 0 && errno == EINTR) continue;
@@ -44,6 +51,7 @@ static void release(tl_sink *sink) {
     if (sink->kind == GZIP) deflateEnd(&sink->gzip);
     if (sink->zstd != NULL) ZSTD_freeCStream(sink->zstd);
     if (sink->fd >= 0) close(sink->fd);
+    tl_draft_discard(sink->draft);
     free(sink->path);
     free(sink);
 }
@@ -51,10 +59,16 @@ static void release(tl_sink *sink) {
 tl_status tl_sink_open(const char *path, tl_sink **out) {
     tl_sink *sink = calloc(1, sizeof *sink);
     if (sink == NULL) return tl_error_set(TL_ERR_NO_MEMORY, "no memory to write %s", path);
-    sink->fd = strcmp(path, "-") == 0 ? dup(STDOUT_FILENO) : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (sink->fd < 0) {
+    bool standard = strcmp(path, "-") == 0;
+    sink->fd = standard ? dup(STDOUT_FILENO) : -1;
+    tl_status status = TL_OK;
+    if (!standard)
+        status = tl_draft_open(path, &sink->draft);
+    else if (sink->fd < 0)
+        status = tl_error_set(TL_ERR_IO, "cannot write standard output: %s", strerror(errno));
+    if (status != TL_OK) {
         free(sink);
-        return tl_error_set(TL_ERR_IO, "cannot open %s: %s", path, strerror(errno));
+        return status;
     }
     bool ready = (sink->path = strdup(path)) != NULL;
     if (ready && ends_with(path, ".gz")) {
@@ -135,9 +149,17 @@ tl_status tl_sink_close(tl_sink *sink) {
     if (sink->failed == TL_OK && sink->kind == ZSTD) zstd_all(sink, "", 0, ZSTD_e_end);
     if (sink->failed == TL_OK) flush(sink);
     tl_status status = sink->failed;
-    if (close(sink->fd) != 0 && status == TL_OK)
+    if (sink->draft != NULL && status == TL_OK) {
+        status = tl_draft_commit(sink->draft);
+        sink->draft = NULL;
+    }
+    if (sink->fd >= 0 && close(sink->fd) != 0 && status == TL_OK)
         status = tl_error_set(TL_ERR_IO, "cannot write %s: %s", sink->path, strerror(errno));
     sink->fd = -1;
     release(sink);
     return status;
+}
+
+void tl_sink_discard(tl_sink *sink) {
+    release(sink);
 }

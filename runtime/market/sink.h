@@ -10,13 +10,16 @@
 
 typedef struct tl_sink tl_sink;
 
-/* Creates or empties the file. TL_ERR_IO with the system's reason, TL_ERR_NO_MEMORY. */
+/* Begins the file, which appears when it is closed (base/draft.h). TL_ERR_IO with the system's reason, TL_ERR_NO_MEMORY. */
 tl_status tl_sink_open(const char *path, tl_sink **sink);
 
 /* Writes all of the bytes, or fails with TL_ERR_IO. */
 tl_status tl_sink_write(tl_sink *sink, const void *bytes, size_t length);
 
-/* Writes what is held back and closes; the sink is gone, whatever comes back. */
+/* Writes what is held back and closes: the file is there, whole, unless this or a write failed. The sink is gone, whatever comes back. */
 tl_status tl_sink_close(tl_sink *sink);
+
+/* Closes without a file. */
+void tl_sink_discard(tl_sink *sink);
 
 #endif

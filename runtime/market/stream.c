@@ -179,3 +179,8 @@ uint64_t tl_stream_consumed(const tl_stream *stream) {
 uint64_t tl_stream_size(const tl_stream *stream) {
     return stream->size;
 }
+
+bool tl_stream_is_pipe(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0 && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode));
+}

@@ -22,4 +22,7 @@ tl_status tl_stream_read(tl_stream *stream, void *buffer, size_t capacity, size_
 uint64_t tl_stream_consumed(const tl_stream *stream);
 uint64_t tl_stream_size(const tl_stream *stream);
 
+/* Whether what is read at `path` is gone once it was read: a pipe or a socket. Does not open it, as that would wait for a writer. */
+bool tl_stream_is_pipe(const char *path);
+
 #endif

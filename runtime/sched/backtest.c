@@ -124,7 +124,7 @@ void tl_backtest_destroy(tl_backtest *b) {
     tl_delay_line *lines[] = {&b->market, &b->bars, &b->sent, &b->entering, &b->reporting, &b->told, &b->rows};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         tl_delay_line_close(lines[i]);
-    tl_decisions_close(b->decisions);
+    tl_decisions_discard(b->decisions);
     free(b->closing);
     free(b->warm);
     free(b);
@@ -148,8 +148,8 @@ tl_status tl_backtest_data(tl_backtest *b, uint32_t feed, uint32_t input, uint32
     return TL_OK;
 }
 
-tl_status tl_backtest_write_decisions(tl_backtest *b, const tl_instruments *instruments, const char *path) {
-    return tl_decisions_open(path, instruments, &b->decisions);
+tl_status tl_backtest_write_decisions(tl_backtest *b, const tl_instruments *instruments, tl_draft *draft) {
+    return tl_decisions_open(draft, instruments, &b->decisions);
 }
 
 static void push(tl_backtest *b, tl_delay_line *line, int64_t at_ns, const void *item) {
@@ -594,11 +594,20 @@ static uint32_t poll_records(void *context, tl_input_log *log, uint32_t max_reco
     return serve_next(b, max_records > MAX_BATCH ? MAX_BATCH : max_records);
 }
 
+static tl_status finish_decisions(tl_backtest *b) {
+    tl_status status = b->decisions != NULL ? tl_decisions_finish(b->decisions) : TL_OK;
+    b->decisions = NULL;
+    return status;
+}
+
 tl_status tl_backtest_run(tl_backtest *b, uint64_t records) {
     b->quantum = records > INT64_MAX ? INT64_MAX : (int64_t)records;
     tl_status status = tl_host_drain(b->with.host);
     collect(b);
-    if (status != TL_OK) return status;
+    if (status != TL_OK) {
+        finish_decisions(b); /* what led to a strategy's end is of use; why it ended is the host's to tell */
+        return status;
+    }
     if (b->no_memory) return tl_error_set(TL_ERR_NO_MEMORY, "no memory for the records that are under way");
     if (b->commands_at_once >= MAX_AT_ONCE)
         return tl_error_set(
@@ -608,7 +617,7 @@ tl_status tl_backtest_run(tl_backtest *b, uint64_t records) {
             b->commands_at_once, (long long)b->command_ns);
     if (b->stage != STAGE_ENDED) return TL_OK;
     tl_recorder_finish(b->with.recorder, b->counts.now_ns);
-    status = b->decisions != NULL ? tl_decisions_flush(b->decisions) : TL_OK;
+    status = finish_decisions(b);
     return status != TL_OK ? status : TL_END;
 }
 

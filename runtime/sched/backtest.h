@@ -13,6 +13,7 @@
 #ifndef TL_SCHED_BACKTEST_H
 #define TL_SCHED_BACKTEST_H
 
+#include "base/draft.h"
 #include "exchange/latency.h"
 #include "exchange/simulator.h"
 #include "gateway/gateway.h"
@@ -57,8 +58,9 @@ tl_status tl_backtest_warm(tl_backtest *backtest, uint32_t instrument, int64_t i
 enum { TL_BACKTEST_INPUTS = 64, TL_BACKTEST_COLUMNS = 256 };
 tl_status tl_backtest_data(tl_backtest *backtest, uint32_t feed, uint32_t input, uint32_t columns);
 
-/* Writes every command that reaches the gateway to a CSV file (sched/decisions.h). Before the first run only. TL_ERR_IO. */
-tl_status tl_backtest_write_decisions(tl_backtest *backtest, const tl_instruments *instruments, const char *path);
+/* Writes every command that reaches the gateway as CSV (sched/decisions.h) into `draft`, which is the driver's from now on. Before the first run
+ * only, and once. TL_ERR_NO_MEMORY. */
+tl_status tl_backtest_write_decisions(tl_backtest *backtest, const tl_instruments *instruments, tl_draft *draft);
 
 /* Plays about `records` more records. TL_OK: there is more; TL_END: all was played and the strategy was stopped; TL_ERR_SCRIPT: the strategy failed
  * (the host says why), what was traded until then stands. */

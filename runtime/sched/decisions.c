@@ -1,32 +1,38 @@
+#define _GNU_SOURCE
 #include "sched/decisions.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct tl_decisions {
-    FILE *file;
+    FILE *file; /* a buffer in front of the draft */
+    tl_draft *draft;
     const tl_instruments *instruments;
 };
 
-tl_status tl_decisions_open(const char *path, const tl_instruments *instruments, tl_decisions **out) {
-    FILE *file = fopen(path, "we");
-    if (file == NULL) return tl_error_set(TL_ERR_IO, "cannot write %s: %s", path, strerror(errno));
-    tl_decisions *decisions = malloc(sizeof *decisions);
-    if (decisions == NULL) {
-        fclose(file);
-        return tl_error_set(TL_ERR_NO_MEMORY, "no memory to write %s", path);
+static ssize_t into_draft(void *draft, const char *bytes, size_t length) {
+    return tl_draft_write(draft, bytes, length) == TL_OK ? (ssize_t)length : 0;
+}
+
+tl_status tl_decisions_open(tl_draft *draft, const tl_instruments *instruments, tl_decisions **out) {
+    tl_decisions *decisions = calloc(1, sizeof *decisions);
+    FILE *file = fopencookie(draft, "w", (cookie_io_functions_t){.write = into_draft});
+    if (decisions == NULL || file == NULL) {
+        if (file != NULL) fclose(file);
+        free(decisions);
+        tl_draft_discard(draft);
+        return tl_error_set(TL_ERR_NO_MEMORY, "no memory to write decisions");
     }
-    *decisions = (tl_decisions){.file = file, .instruments = instruments};
+    *decisions = (tl_decisions){.file = file, .draft = draft, .instruments = instruments};
     fputs("ts_ns,input_sequence,kind,order_id,symbol,side,type,time_in_force,quantity,price,stop_price\n", file);
     *out = decisions;
     return TL_OK;
 }
 
-void tl_decisions_close(tl_decisions *decisions) {
+void tl_decisions_discard(tl_decisions *decisions) {
     if (decisions == NULL) return;
     fclose(decisions->file);
+    tl_draft_discard(decisions->draft);
     free(decisions);
 }
 
@@ -52,7 +58,9 @@ void tl_decisions_write(tl_decisions *d, const tl_command *c, int64_t now_ns) {
     fputc('\n', d->file);
 }
 
-tl_status tl_decisions_flush(tl_decisions *decisions) {
-    if (fflush(decisions->file) == 0 && !ferror(decisions->file)) return TL_OK;
-    return tl_error_set(TL_ERR_IO, "the file of decisions is not whole: %s", strerror(errno));
+tl_status tl_decisions_finish(tl_decisions *decisions) {
+    fclose(decisions->file); /* the draft knows whether a write failed */
+    tl_status status = tl_draft_commit(decisions->draft);
+    free(decisions);
+    return status;
 }

@@ -87,7 +87,7 @@ describe("tidelock generate", function()
     end
     local code, _, err = tidelock "generate --messages 1000 --out /nowhere/x"
     assert.equal(1, code)
-    assert.equal("tidelock: generate: cannot open /nowhere/x: No such file or directory\n", err)
+    assert.equal("tidelock: generate: cannot write /nowhere/x: No such file or directory\n", err)
     code, _, err = tidelock "generate --messages 1000 --out /dev/full"
     assert.equal(1, code)
     assert.equal("tidelock: generate: cannot write /dev/full: No space left on device\n", err)

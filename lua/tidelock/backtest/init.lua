@@ -7,6 +7,7 @@
 ---
 --- Everything that cannot be raises a sentence.
 local native = require "tidelock.native"
+local draft = require "tidelock.draft"
 local duration = require "tidelock.duration"
 local inputs = require "tidelock.backtest.inputs"
 local C, ffi, check = native.C, native.ffi, native.check
@@ -230,7 +231,9 @@ local function add_driver(self)
   check(C.tl_backtest_create(config, out))
   self.driver = ffi.gc(out[0], C.tl_backtest_destroy)
   for i, input in ipairs(self.inputs.data) do check(C.tl_backtest_data(self.driver, input.feed, i - 1, #input.columns)) end
-  if self.options.decisions then check(C.tl_backtest_write_decisions(self.driver, self.instruments, self.options.decisions)) end
+  if self.options.decisions then
+    check(C.tl_backtest_write_decisions(self.driver, self.instruments, draft.open(self.options.decisions):release()))
+  end
   for i = 0, C.tl_host_intervals(self.host) - 1 do
     local interval = C.tl_host_interval_at(self.host, i)
     local count = C.tl_host_warmup(self.host, interval)
@@ -241,7 +244,7 @@ end
 --- Opens a run.
 ---@param options table script, data (list of specs, see inputs.lua), config (checked table), params (list of {name, text}), symbols (list), inputs (list of
 --- "NAME=FILE"), library (folder of lua/), seed, batch, no_jit, poison, cash, from, to (texts), date, bar_time, zone, calendar,
---- strategy (name), quiet (no log lines), decisions (a file)
+--- strategy (name), quiet (no log lines), decisions (a file, or a draft of one)
 function M.open(options)
   local config = options.config or {}
   local self = setmetatable({ config = config, strategy = 0, seed = options.seed or 1 }, Run)

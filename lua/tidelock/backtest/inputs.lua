@@ -28,6 +28,7 @@ end
 
 --- True when the file starts with a framed ITCH message.
 function M.is_itch(path)
+  if path ~= "-" and C.tl_stream_is_pipe(path) then error(path .. ": is a pipe, and its head is read twice; give a file", 0) end
   local stream = ffi.new "tl_stream *[1]"
   check(C.tl_stream_open(path, stream))
   local bytes, length = ffi.new("uint8_t[?]", SNIFFED_BYTES), ffi.new "size_t[1]"
@@ -42,7 +43,12 @@ end
 local function date_number(text)
   local year, month, day = tostring(text):match "^(%d%d%d%d)%-?(%d%d)%-?(%d%d)$"
   if not year then error(("'%s' is no date; write YYYY-MM-DD"):format(tostring(text)), 0) end
-  return tonumber(year .. month .. day)
+  local date = tonumber(year .. month .. day)
+  -- there and back gives another day where the calendar has no such one
+  if tonumber(year) < 1970 or tonumber(year) > 2199 or C.tl_date_add(C.tl_date_add(date, 1), -1) ~= date then
+    error(("'%s' is no day between 1970 and 2199"):format(tostring(text)), 0)
+  end
+  return date
 end
 
 --- The day of an ITCH file: as told, by its name, or a stated one.
@@ -54,10 +60,16 @@ local function itch_date(list, file, options)
   return UNKNOWN_DAY
 end
 
-local function open_csv(run, list, file, options, symbol, interval, name)
+--- The calendar of CSV instruments.
+local function calendar_of(run, options)
   local calendar = options.calendar or run.config.calendar or "XNAS"
   local id = C.tl_calendars_find(run.calendars, calendar)
   if id < 0 then error(("there is no calendar '%s'; it is XNAS, XNYS or 24x7"):format(calendar), 0) end
+  return id
+end
+
+local function open_csv(run, list, file, options, symbol, interval, name)
+  local id = list.calendar
   local bar_time = options.bar_time
   if bar_time and not BAR_TIMES[bar_time] then error(("--bar-time is open or close, not '%s'"):format(bar_time), 0) end
   local out = ffi.new "tl_csv *[1]"
@@ -86,6 +98,7 @@ end
 function M.open(run, options)
   local list = { files = {}, bars = {}, data = {}, notes = {}, feeds = 0 }
   if #(options.data or {}) == 0 then error("no data: name files with --data", 0) end
+  list.calendar = calendar_of(run, options)
   for _, spec in ipairs(options.data) do
     local file, symbol, interval = M.split(spec)
     list.files[#list.files + 1] = file
@@ -119,6 +132,7 @@ local function instant(run, calendar, text, end_of_day)
   if clock ~= "" then
     local h, m, s = clock:match "^(%d%d):(%d%d):?(%d*%.?%d*)$"
     if not h then error(("'%s' is no time of day; write HH:MM:SS"):format(clock), 0) end
+    if tonumber(h) > 23 or tonumber(m) > 59 or (tonumber(s) or 0) >= 60 then error(("'%s' is no time of day; write HH:MM:SS"):format(clock), 0) end
     tod = h * 3600e9 + m * 60e9 + (tonumber(s) or 0) * 1e9
   elseif end_of_day then
     number = C.tl_date_add(number, 1)

@@ -1,6 +1,8 @@
 --- `tidelock backtest SCRIPT --data FILE...`: a strategy on recorded data, in simulated time.
 local backtest = require "tidelock.backtest"
 local config = require "tidelock.config"
+local draft = require "tidelock.draft"
+local inputs = require "tidelock.backtest.inputs"
 local progress = require "tidelock.cli.progress"
 
 local M = { summary = "run a strategy on recorded data, in simulated time" }
@@ -44,7 +46,6 @@ local function options_of(args, context)
     script = args.script, library = context.root .. "/lua", data = {}, params = {}, inputs = args.input, strategy = args.strategy,
     symbols = args.symbols and words(args.symbols), from = args.from, to = args.to, date = args.date, bar_time = args.bar_time, zone = args.zone,
     calendar = args.calendar, cash = args.cash, seed = args.seed, batch = args.batch, no_jit = args.no_jit, poison = args.poison, quiet = args.quiet,
-    decisions = args.decisions,
     config = args.config and config.load(args.config),
   }
   for _, list in ipairs(args.data or {}) do
@@ -58,9 +59,39 @@ local function options_of(args, context)
   return options
 end
 
+--- The files that the run will write, begun before it, so that a long run is not lost to a folder that is not there.
+local function outputs_of(args, options)
+  local files, all = {}, {}
+  for _, name in ipairs { "report", "trades", "equity", "decisions" } do
+    if args[name] then
+      files[name] = draft.open(args[name])
+      all[#all + 1] = files[name]
+    end
+  end
+  local read = { args.config }
+  read[#read + 1] = options.script
+  for _, spec in ipairs(options.data) do read[#read + 1] = (inputs.split(spec)) end
+  for _, spec in ipairs(options.inputs or {}) do read[#read + 1] = spec:match "=(.+)$" end
+  draft.keep_apart(all, read)
+  return files
+end
+
+local function want_whole(args, name, least, most, range)
+  local value = args[name]
+  if value and not (value >= least and value <= most and value % 1 == 0) then
+    error({ usage = ("--%s is a whole number from %s"):format(name, range) }, 0)
+  end
+end
+
 function M.run(args, context)
-  if args.seed and (args.seed % 1 ~= 0 or args.seed < 0 or args.seed > 2 ^ 53) then error({ usage = "--seed is a whole number from 0 to 2^53" }, 0) end
-  local run = backtest.open(options_of(args, context))
+  want_whole(args, "seed", 0, 2 ^ 53, "0 to 2^53")
+  want_whole(args, "batch", 1, 65536, "1 to 65536")
+  if args.strategy and not args.config then error({ usage = "--strategy names one of the configuration's strategies: give --config" }, 0) end
+  if args.symbols and #words(args.symbols) == 0 then error({ usage = "--symbols names no symbol" }, 0) end
+  local options = options_of(args, context)
+  local files = outputs_of(args, options)
+  options.decisions = files.decisions
+  local run = backtest.open(options)
   local bar
   run:play(function(counts)
     local total, done = tonumber(counts.bytes_total), tonumber(counts.bytes_consumed)
@@ -72,9 +103,9 @@ function M.run(args, context)
   if bar then bar:finish() end
   local report = require "tidelock.report"
   local results = report.build(run:description())
-  if args.trades then report.write_trades(results, args.trades) end
-  if args.equity then report.write_equity(results, args.equity) end
-  if args.report then report.write_html(results, args.report) end
+  if files.trades then report.write_trades(results, files.trades) end
+  if files.equity then report.write_equity(results, files.equity) end
+  if files.report then report.write_html(results, files.report) end
   if args.json then
     print(report.to_json(results))
   else

@@ -72,9 +72,9 @@ local function problem_sentence(p)
 end
 
 --- Whether a file is meant as CSV, told by its first line: no control characters, as a frame of ITCH begins with; or a zip archive or
---- UTF-16, of which the CSV reader says what to do. Standard input cannot be looked at twice: it is taken for ITCH.
+--- UTF-16, of which the CSV reader says what to do. Standard input and pipes cannot be looked at twice: they are taken for ITCH.
 local function is_text(file)
-  if file == "-" then return false end
+  if file == "-" or C.tl_stream_is_pipe(file) then return false end
   local slot = ffi.new "tl_stream *[1]"
   check(C.tl_stream_open(file, slot))
   local head, length = ffi.new "uint8_t[4096]", ffi.new "size_t[1]"

@@ -65,8 +65,11 @@ function M.run(args)
   until status ~= C.TL_OK or length[0] == 0
   bar:finish()
   local why = status ~= C.TL_OK and ffi.string(C.tl_error_text())
-  if C.tl_sink_close(sink[0]) ~= C.TL_OK and not why then why = ffi.string(C.tl_error_text()) end
-  if why then error(why, 0) end
+  if why then
+    C.tl_sink_discard(sink[0])
+    error(why, 0)
+  end
+  check(C.tl_sink_close(sink[0]))
   if path ~= "-" then
     io.stdout:write(("%s: %.0f messages of %d symbols, seed %.0f\n"):format(path, messages, options.symbols, tonumber(options.seed)))
   end

@@ -1,4 +1,6 @@
 --- `tidelock new NAME`: a strategy and its spec, ready to run.
+local draft = require "tidelock.draft"
+
 local M = { summary = "write a new strategy and its spec, ready to run" }
 
 function M.parser(parser)
@@ -100,11 +102,9 @@ local function write_new(path, text)
     there:close()
     error(path .. " exists already; nothing was written over it", 0)
   end
-  local file, why = io.open(path, "w")
-  if not file then error("cannot write " .. why, 0) end
-  local ok, reason = file:write(text)
-  file:close()
-  if not ok then error(("cannot write %s: %s"):format(path, reason), 0) end
+  local file = draft.open(path)
+  file:write(text)
+  file:commit()
 end
 
 function M.run(args)

@@ -1,4 +1,5 @@
 --- Trades, the equity curve and recorded series as CSV: exact decimals, times in ISO 8601 UTC with all their digits.
+local draft = require "tidelock.draft"
 local native = require "tidelock.native"
 local format = require "tidelock.report.format"
 local ffi = native.ffi
@@ -14,27 +15,20 @@ local function text_cell(value)
   return value
 end
 
-local function open(path)
-  local file, why = io.open(path, "w")
-  if not file then error(("cannot write %s"):format(why), 0) end
-  return file
-end
-
 --- Writes rows that `row(i)` returns for i = 0..count-1 below a header line.
 local function write(path, header, count, row)
-  local file = open(path)
+  local file = draft.open(path)
   local rows, n = { header }, 1
   for i = 0, count - 1 do
     n = n + 1
     rows[n] = row(i)
     if n == FLUSH_ROWS then
-      file:write(table.concat(rows, "\n", 1, n), "\n")
+      file:write(table.concat(rows, "\n", 1, n) .. "\n")
       n = 0
     end
   end
-  if n > 0 then file:write(table.concat(rows, "\n", 1, n), "\n") end
-  local ok, why = file:close()
-  if not ok then error(("cannot write %s: %s"):format(path, why), 0) end
+  if n > 0 then file:write(table.concat(rows, "\n", 1, n) .. "\n") end
+  file:commit()
 end
 
 M.trade_columns = {

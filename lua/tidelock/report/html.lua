@@ -1,6 +1,7 @@
 --- The HTML report: one file that needs no network. Tables are written here, so that they are there without scripts; charts are drawn by
 --- web/report.js from data that stands in the page. Everything that comes from a user is escaped, and a content policy forbids any request.
 local native = require "tidelock.native"
+local draft = require "tidelock.draft"
 local downsample = require "tidelock.report.downsample"
 local format = require "tidelock.report.format"
 local json = require "tidelock.report.json"
@@ -406,11 +407,9 @@ end
 --- Writes the report to a file; raises when it cannot.
 function M.write(results, path, options)
   local text = M.text(results, options)
-  local file, why = io.open(path, "w")
-  if not file then error(("cannot write %s"):format(why), 0) end
+  local file = draft.open(path)
   file:write(text)
-  local ok, cause = file:close()
-  if not ok then error(("cannot write %s: %s"):format(path, cause), 0) end
+  file:commit()
 end
 
 return M

@@ -1,0 +1,110 @@
+-- What a run writes is there whole or not at all, and nothing else is lost for it.
+local cli = require "integration.cli"
+
+describe("files that a run writes", function()
+  local folder, session
+
+  setup(function()
+    folder = cli.folder()
+    session = folder .. "/session_2024-01-02.itch"
+    assert.equal(0, (cli.run("generate --seed 5 --symbols 2 --messages 10000 --out " .. session)))
+  end)
+
+  teardown(function() cli.remove(folder) end)
+
+  local function names(path)
+    local pipe = io.popen("ls -A '" .. path .. "'")
+    local text = pipe:read "*a"
+    pipe:close()
+    return text
+  end
+
+  local function fails(code, args, pattern, prefix)
+    local got, out, err = cli.run(args, prefix)
+    assert.same({ code, "" }, { got, out }, args)
+    assert.matches(pattern, err)
+    assert.equal(1, select(2, err:gsub("\n", "")), err)
+  end
+
+  local maker = "backtest scripts/market_maker.lua --quiet --data "
+
+  it("end in a sentence when the disk is full", function()
+    for _, option in ipairs { "report", "trades", "equity", "decisions" } do
+      fails(1, ("%s%s --%s /dev/full"):format(maker, session, option), "cannot write /dev/full: No space left on device")
+    end
+  end)
+
+  it("keep what was there when the new file cannot be whole", function()
+    local place = folder .. "/place"
+    os.execute("mkdir " .. place)
+    for _, option in ipairs { "report", "trades", "equity", "decisions" } do
+      local kept = cli.write(place .. "/" .. option, "old")
+      fails(1, ("%s%s --%s %s"):format(maker, session, option, kept), "cannot write .*: File too large", "ulimit -f 4; ")
+      assert.equal("old", cli.read(kept))
+    end
+    fails(1, ("generate --messages 10000 --out %s/new.itch"):format(place), "cannot write .*: File too large", "ulimit -f 4; ")
+    assert.equal("decisions\nequity\nreport\ntrades\n", names(place))
+  end)
+
+  it("are tried before the run, not after it", function()
+    local script = cli.write(folder .. "/endless.lua", [[
+      local s = require "strategy" { symbols = "*" }
+      function s:on_quote() while true do end end
+      return s]])
+    for _, option in ipairs { "report", "trades", "equity", "decisions" } do
+      fails(1, ("backtest %s --data %s --%s %s/none/file"):format(script, session, option, folder), "cannot write .*/none/file: No such file")
+    end
+  end)
+
+  it("never take the place of what the run reads, nor of each other", function()
+    fails(2, maker .. session .. " --report " .. session, "is read and would be written over")
+    fails(2, ("%s%s --trades %s/x --equity %s/x"):format(maker, session, folder, folder), "would be written twice")
+    assert.equal(0, (cli.run("data " .. session)))
+  end)
+
+  it("never get the number of a standard stream that was closed", function()
+    assert.equal(1, (cli.run(("generate --seed 5 --symbols 2 --messages 10000 --out %s/again.itch >&-"):format(folder))))
+    assert.equal(cli.read(session), cli.read(folder .. "/again.itch"))
+  end)
+
+  for signal, sentence in pairs { INT = "interrupted", TERM = "terminated" } do
+    it(("leave nothing behind when SIG%s ends a strategy that does not return"):format(signal), function()
+      local place = folder .. "/place_" .. signal
+      os.execute("mkdir " .. place)
+      local script = cli.write(folder .. "/endless.lua", [[
+        local s = require "strategy" { symbols = "*" }
+        function s:on_quote() print "in it" while true do end end
+        return s]])
+      -- the handler's line says that it runs; a shell without job control would have the signal ignored in the background
+      local code, out = cli.run("", ([[luajit -e '
+        local ffi = require "ffi"
+        ffi.cdef "int kill(int pid, int signal);"
+        local p = io.popen("echo $$; exec %s backtest %s --data %s --decisions %s/d --report %s/r 2>&1")
+        local pid = tonumber(p:read "*l")
+        print(p:read "*l")
+        ffi.C.kill(pid, %d)
+        print(p:read "*l")' #]]):format(cli.binary, script, session, place, place, signal == "INT" and 2 or 15))
+      assert.equal(0, code)
+      assert.matches("in it\ntidelock: " .. sentence .. "\n$", out)
+      assert.equal("", names(place))
+    end)
+  end
+
+  it("come from a pipe only where its head is not needed twice", function()
+    fails(1, maker .. folder .. "/pipe", "pipe: is a pipe, and its head is read twice; give a file", ("mkfifo %s/pipe && "):format(folder))
+    local code, out = cli.run(("data /dev/stdin"), ("cat %s | "):format(session))
+    assert.equal(0, code)
+    assert.matches("messages     10000 ", out)
+  end)
+
+  it("say which option cannot be", function()
+    for args, pattern in pairs {
+      ["--batch nan"] = "%-%-batch is a whole number", ["--batch 1.5"] = "%-%-batch is a whole number", ["--symbols ,"] = "names no symbol",
+      ["--strategy x"] = "give %-%-config",
+    } do fails(2, maker .. session .. " " .. args, pattern) end
+    for args, pattern in pairs {
+      ["--date 2024-02-30"] = "'2024%-02%-30' is no day", ["--date 9999-12-31"] = "no day between 1970 and 2199", ["--from 2024-13-01"] = "is no day",
+      ["--from 2024-01-02T25:00"] = "is no time of day", ["--calendar X"] = "no calendar 'X'",
+    } do fails(1, maker .. session .. " " .. args, pattern) end
+  end)
+end)
