@@ -57,14 +57,17 @@ struct tl_backtest {
     uint32_t closing_count;
     int64_t closing_ns;               /* NEVER when none are gathered */
     int64_t busy_until_ns;            /* the strategy computes until then */
-    int64_t compute_ns[COMPUTE_KEPT]; /* drawn by sequence: a record that is served twice keeps its draw */
-    uint64_t compute_drawn;           /* the highest sequence drawn for */
-    uint64_t collected;               /* log index behind the last collected record */
-    uint64_t market_served;           /* staged market records that are in the log and not collected */
-    int64_t quantum;                  /* records still to be served in this run */
-    uint64_t handled_kinds;           /* a bit for each kind that has a handler: these take compute time */
-    int64_t last_history_ns;          /* what is due after it, when history has ended, does not happen */
-    tl_decisions *decisions;          /* NULL when they are not written */
+    int64_t compute_ns[COMPUTE_KEPT]; /* of a served record, by its sequence */
+    int64_t drawn_ns[COMPUTE_KEPT];   /* what was drawn, by place among the records that have a handler */
+    uint64_t drawn_count;
+    uint64_t drawn_served;    /* given to served records; those that are taken back give theirs back */
+    uint64_t drawn_collected; /* given to collected ones */
+    uint64_t collected;       /* log index behind the last collected record */
+    uint64_t market_served;   /* staged market records that are in the log and not collected */
+    int64_t quantum;          /* records still to be served in this run */
+    uint64_t handled_kinds;   /* a bit for each kind that has a handler: these take compute time */
+    int64_t last_history_ns;  /* what is due after it, when history has ended, does not happen */
+    tl_decisions *decisions;  /* NULL when they are not written */
     warm_series *warm;
     uint32_t warm_count;
     int64_t command_ns;        /* time of the last command */
@@ -338,6 +341,10 @@ static void step_gateway(tl_backtest *b, int64_t until_ns) {
     }
 }
 
+static bool is_handled(const tl_backtest *b, const tl_event *event) {
+    return b->handled_kinds >> event->kind & 1;
+}
+
 static void follow_subscriptions(tl_backtest *b) {
     bool wanted;
     for (int64_t id; (id = tl_host_next_subscription(b->with.host, &wanted)) >= 0;)
@@ -375,15 +382,23 @@ static void collect(tl_backtest *b) {
         for (; next < count && commands[next].input_sequence <= event->sequence; next++)
             push(b, &b->sent, sent_ns, &commands[next]);
         b->busy_until_ns = sent_ns;
+        b->drawn_collected += is_handled(b, event);
         b->counts.records++;
         b->collected += length;
     }
     b->market_served = 0;
+    b->drawn_served = b->drawn_collected;
     if (count > 0) tl_mirror_clear_commands(b->mirror);
     follow_subscriptions(b);
 }
 
 /* ---- serving ---- */
+
+/* The compute time of the next record with a handler: the same draw for the same place, whatever was served and taken back before. */
+static int64_t next_compute_ns(tl_backtest *b) {
+    if (b->drawn_served == b->drawn_count) b->drawn_ns[b->drawn_count++ % COMPUTE_KEPT] = tl_latency_draw(b->with.compute);
+    return b->drawn_ns[b->drawn_served++ % COMPUTE_KEPT];
+}
 
 /* Appends a record that is due at due_ns; it waits while the strategy computes. False when the log is full. */
 static bool serve(tl_backtest *b, const tl_event *event, const tl_event_tail *tail, int64_t due_ns, int source) {
@@ -396,12 +411,9 @@ static bool serve(tl_backtest *b, const tl_event *event, const tl_event_tail *ta
     tl_event *record = &b->log->slots[(b->log->end - tl_event_slots(event->kind)) & b->log->mask];
     record->ts_recv_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
     record->source = (uint8_t)source;
-    if (sequence > b->compute_drawn) {
-        b->compute_drawn = sequence;
-        b->compute_ns[sequence % COMPUTE_KEPT] =
-            (b->handled_kinds >> event->kind & 1) ? tl_latency_draw(b->with.compute) : 0;
-    }
-    b->busy_until_ns = later(record->ts_recv_ns, b->compute_ns[sequence % COMPUTE_KEPT]);
+    int64_t compute_ns = is_handled(b, event) ? next_compute_ns(b) : 0;
+    b->compute_ns[sequence % COMPUTE_KEPT] = compute_ns;
+    b->busy_until_ns = later(record->ts_recv_ns, compute_ns);
     b->counts.now_ns = record->ts_recv_ns;
     b->quantum--;
     return true;
@@ -422,10 +434,6 @@ static uint32_t serve_report(tl_backtest *b) {
     memcpy(tail.w, (const char *)&report + sizeof event.w, sizeof tail.w);
     line->head++;
     return serve(b, &event, &tail, due_ns, TL_SOURCE_REPORT);
-}
-
-static bool is_handled(const tl_backtest *b, const tl_event *event) {
-    return b->handled_kinds >> event->kind & 1;
 }
 
 /* Market records before `others_ns`: up to the first that has a handler, and behind it those that no answer to what it sends can precede. *handled tells

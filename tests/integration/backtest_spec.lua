@@ -75,6 +75,29 @@ describe("tidelock backtest", function()
     end
   end)
 
+  it("takes the same compute times at any batch, also where a timer sends records of a batch back", function()
+    local script = cli.write(folder .. "/late.lua", [[
+      local strategy, order, timeout = require "strategy", require "order", require "timeout"
+      local s = strategy { name = "late", symbols = "*" }
+      local rounded = order.options { round = true }
+      function s:on_trade(t)
+        local symbol, price = t.symbol, t.price
+        timeout.once("400us", function() order.buy(symbol, 1, price * 0.99, rounded) end)
+      end
+      return s]])
+    local slow = cli.write(folder .. "/slow.lua", [[return { latency = { feed = "20ms", compute = { kind = "exponential", base = "2us", mean = "30us" },
+      entry = "2ms", report = "2ms" } }]])
+    local first
+    for _, batch in ipairs { 1, 3, 64 } do
+      local file = folder .. "/decisions.csv"
+      backtest(("%s --config %s --data %s --batch %d --decisions %s"):format(script, slow, session, batch, file))
+      local text = cli.read(file)
+      first = first or text
+      assert.is_true(#first > 1000)
+      assert.is_true(text == first, ("batch %d"):format(batch))
+    end
+  end)
+
   it("never decides by what comes later: data that ends early changes nothing before", function()
     local whole = folder .. "/whole.csv"
     backtest(("scripts/sma_cross.lua --data WALK=%s --decisions %s"):format(bars, whole))
