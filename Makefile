@@ -38,6 +38,7 @@ include tests/rules.mk bench/rules.mk
 sources := $(SRC) $(HDR)
 flags   := $(CC) $(CPPFLAGS) $(CFLAGS)
 $(BUILD)/sources $(BUILD)/flags: $(BUILD)/%:
+	@pkg-config --exists $(PKGS) 2>/dev/null || { echo "make: packages are missing; 'make deps' installs them" >&2; exit 1; }
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$($*))' >$@
 ifneq ($(file <$(BUILD)/sources),$(sources))
