@@ -107,6 +107,12 @@ local function software(add)
   add("software", "tidelock", "ok", ffi.string(C.tl_version()))
   add("software", "LuaJIT", jit.status() and "ok" or "warn", jit.version .. (jit.status() and ", compiler on" or ", compiler off"),
     not jit.status() and "strategies are interpreted and slow on this machine" or nil)
+  local busted = package.searchpath("busted.runner", package.path)
+  add("software", "busted", busted and "ok" or "note", busted and "found" or "not found", not busted and "for `tidelock test`: apt-get install lua-busted" or nil)
+  local bundled, page = pcall(require, "tidelock.report_page")
+  local charts = bundled and page.chart_code
+  add("software", "charts of reports", charts and "ok" or "note", charts and "bundled" or "plain",
+    not charts and "build again where npm and a network are there" or nil)
   local calendars = C.tl_calendars_create()
   local zones = calendars ~= nil
   add("software", "time zones", zones and "ok" or "fail", zones and "found" or ffi.string(C.tl_error_text()), not zones and "apt-get install tzdata" or nil)

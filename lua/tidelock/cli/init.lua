@@ -23,7 +23,9 @@ end
 
 local function fail(verb, message, code)
   io.stdout:flush()
-  io.stderr:write("tidelock: ", verb, ": ", tostring(message), "\n")
+  -- What a message quotes from a file must not reach the terminal as control characters.
+  local text = tostring(message):gsub("[%z\1-\8\11-\31\127]", function(c) return ("\\x%02x"):format(c:byte()) end)
+  io.stderr:write("tidelock: ", verb, ": ", text, "\n")
   return code
 end
 
