@@ -71,6 +71,13 @@ describe("the results of a backtest", function()
     assert.same({ "fast", "slow" }, { series[1].name, series[2].name })
   end)
 
+  it("have the recorded series as CSV", function()
+    run("s", ("--json --series %s/series.csv"):format(folder))
+    local text = cli.read(folder .. "/series.csv")
+    assert.matches("^name,time,value\nfast,%d+%-%d+%-%d+T%d+:%d+:%d+Z,[%d%.]+\n", text)
+    assert.matches("\nslow,", text)
+  end)
+
   it("are the same, byte for byte, in another process, interpreted, at another batch", function()
     local _, first = run("b", "--json")
     for name, more in pairs { c = "--json", d = "--json --no-jit --batch 1", e = "--json --batch 3" } do

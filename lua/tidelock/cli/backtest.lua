@@ -29,6 +29,7 @@ function M.parser(parser)
   parser:option("--report", "write a report: one HTML file"):argname "FILE"
   parser:option("--trades", "write the round trips as CSV"):argname "FILE"
   parser:option("--equity", "write every mark of the account as CSV"):argname "FILE"
+  parser:option("--series", "write what the script recorded by record.series as CSV"):argname "FILE"
   parser:option("--decisions", "write every order action with its time as CSV"):argname "FILE"
   parser:flag("--json", "print one JSON object instead of the table")
   parser:flag("--quiet", "no log lines of the strategy")
@@ -62,7 +63,7 @@ end
 --- The files that the run will write, begun before it, so that a long run is not lost to a folder that is not there.
 local function outputs_of(args, options)
   local files, all = {}, {}
-  for _, name in ipairs { "report", "trades", "equity", "decisions" } do
+  for _, name in ipairs { "report", "trades", "equity", "series", "decisions" } do
     if args[name] then
       files[name] = draft.open(args[name])
       all[#all + 1] = files[name]
@@ -105,6 +106,7 @@ function M.run(args, context)
   local results = report.build(run:description())
   if files.trades then report.write_trades(results, files.trades) end
   if files.equity then report.write_equity(results, files.equity) end
+  if files.series then report.write_series(results, files.series) end
   if files.report then report.write_html(results, files.report) end
   if args.json then
     print(report.to_json(results))

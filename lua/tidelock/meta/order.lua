@@ -55,6 +55,17 @@
 ---@field queue_ahead number|nil
 ---@field queue_total number|nil
 ---@field tag string|nil
+---@field offset number|nil
+---@field percent number|nil
+---@field expire number|nil
+---@field deadline number|nil
+---@field post_only boolean|"slide"
+---@field reduce_only boolean
+---@field round "passive"|"nearest"|"aggressive"|nil
+---@field trigger "last"|"quote"|"mark"
+---@field venue string
+---@field account string
+---@field reason string|nil of the last report
 ---@field adopted boolean
 ---@field created number
 ---@field updated number

@@ -135,6 +135,8 @@ local RULES = {
   iceberg = { needs = { "display" }, refuses = { "stop_price", "offset", "percent" } },
 }
 
+local function article(kind) return kind == "iceberg" and "an" or "a" end
+
 --- Checks a table of named fields for a type of order and fills `out`; returns symbol, side (a number), quantity, price (nil for none).
 ---@param extra string[]|nil keys that are allowed besides
 function M.read(out, kind, fields, extra, level)
@@ -147,10 +149,10 @@ function M.read(out, kind, fields, extra, level)
   context.check_keys("field of an order", fields, known, level + 1)
   local rules = RULES[kind]
   for _, name in ipairs(rules.needs) do
-    if fields[name] == nil then fail(level + 1, "a %s order needs %s", kind:gsub("_", " "), name) end
+    if fields[name] == nil then fail(level + 1, "%s %s order needs %s", article(kind), kind:gsub("_", " "), name) end
   end
   for _, name in ipairs(rules.refuses) do
-    if fields[name] ~= nil then fail(level + 1, "a %s order takes no %s", kind:gsub("_", " "), name) end
+    if fields[name] ~= nil then fail(level + 1, "%s %s order takes no %s", article(kind), kind:gsub("_", " "), name) end
   end
   if kind == "trailing_stop" and not fields.offset and not fields.percent then fail(level + 1, "a trailing stop needs offset or percent") end
   if type(fields.symbol) ~= "string" then fail(level + 1, "symbol is a string, not a %s", type(fields.symbol)) end

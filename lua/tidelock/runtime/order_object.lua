@@ -31,7 +31,7 @@ local NAN = 0 / 0
 local FIELDS = {
   "id", "symbol", "side", "type", "time_in_force", "status", "is_open", "pending", "price", "quantity", "filled", "remaining", "average_price",
   "wanted_price", "wanted_quantity", "stop_price", "offset", "percent", "display", "queue_ahead", "queue_total", "tag", "adopted", "created", "updated",
-  "expire", "deadline", "post_only", "reduce_only", "trigger", "reason", "cancel", "replace", "age",
+  "expire", "deadline", "post_only", "reduce_only", "round", "trigger", "venue", "account", "reason", "cancel", "replace", "age",
 }
 
 M.FIELDS = FIELDS
@@ -104,6 +104,10 @@ function seldom.post_only(o)
   if band(o.flags_n, POST_SLIDE) ~= 0 then return "slide" end
   return band(o.flags_n, POST_ONLY) ~= 0
 end
+local ROUND = { [0] = nil, "passive", "nearest", "aggressive" } -- tl_rounding
+function seldom.round(o) return ROUND[o.rounding_n] end
+function seldom.venue(o) return ffi.string(C.tl_instruments_at(context.instruments, o.instrument_n).venue) end
+function seldom.account() return ffi.string(C.tl_runtime_config(context.host).account) end
 function seldom.trigger(o)
   if band(o.flags_n, TRIGGER_MARK) ~= 0 then return "mark" end
   return band(o.flags_n, TRIGGER_QUOTE) ~= 0 and "quote" or "last"

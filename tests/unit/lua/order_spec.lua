@@ -156,8 +156,9 @@ describe("order", function()
     local c = sent()
     assert.equal(C.TL_FLAG_POST_ONLY + C.TL_FLAG_REDUCE_ONLY + C.TL_FLAG_TRIGGER_MARK, c.flags)
     assert.same({ 1501000, w.now + 250000, C.TL_TIF_GTC }, { tonumber(c.price), tonumber(c.deadline_ns), c.time_in_force })
-    assert.same({ "mm", true, true, "mark", "gtc", w.now + 250000 },
-      { o.tag, o.post_only, o.reduce_only, o.trigger, o.time_in_force, o.deadline })
+    assert.same({ "mm", true, true, "passive", "mark", "gtc", w.now + 250000 },
+      { o.tag, o.post_only, o.reduce_only, o.round, o.trigger, o.time_in_force, o.deadline })
+    assert.is_nil(order.buy("AAPL", 1, 1).round)
     assert.is_false(pcall(function() options.flags = 0 end))
     o = order.buy("AAPL", 100, 150.107, options)
     assert.equal("slide", order.buy("AAPL", 1, 1, order.options { post_only = "slide" }).post_only)
