@@ -399,15 +399,21 @@ void tl_engine_replace_stop(tl_engine *engine, uint64_t id, int64_t stop_price, 
     replace(engine, id, TL_ABSENT, stop_price, quantity);
 }
 
-void tl_engine_time(tl_engine *engine, int64_t ts_ns) {
+bool tl_engine_expire(tl_engine *engine, int64_t ts_ns, uint32_t *instrument) {
     uint32_t at = 0;
-    for (int64_t due; engine->expiry.count > 0 && (due = tl_expiry_first(&engine->expiry, &at)) <= ts_ns;) {
-        uint32_t instrument = engine->orders[at].instrument;
-        engine_market *market = &engine->markets[instrument];
-        if (due > engine->now_ns) engine->now_ns = due;
-        end_order(engine, market, at, TL_REPORT_EXPIRED, TL_REASON_EXPIRE_TIME);
-        tl_engine_settle(engine, market, instrument);
-    }
+    int64_t due = tl_expiry_first(&engine->expiry, &at);
+    if (due > ts_ns || due == INT64_MAX) return false;
+    *instrument = engine->orders[at].instrument;
+    engine_market *market = &engine->markets[*instrument];
+    if (due > engine->now_ns) engine->now_ns = due;
+    end_order(engine, market, at, TL_REPORT_EXPIRED, TL_REASON_EXPIRE_TIME);
+    tl_engine_settle(engine, market, *instrument);
+    return true;
+}
+
+void tl_engine_time(tl_engine *engine, int64_t ts_ns) {
+    for (uint32_t instrument; tl_engine_expire(engine, ts_ns, &instrument);)
+        ;
     if (ts_ns > engine->now_ns) engine->now_ns = ts_ns;
 }
 

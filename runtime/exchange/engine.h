@@ -74,6 +74,10 @@ void tl_engine_destroy(tl_engine *engine);
 /* The time of what follows; expires what is due (GTD). Never goes back. */
 void tl_engine_time(tl_engine *engine, int64_t ts_ns);
 
+/* Expires the next order that is due at or before ts_ns, and nothing else: its instrument, or false when none is due. For callers that take the events of
+ * each apart, before tl_engine_time(). */
+bool tl_engine_expire(tl_engine *engine, int64_t ts_ns, uint32_t *instrument);
+
 /* When the next order expires by itself, INT64_MAX when none does. */
 int64_t tl_engine_next_expiry_ns(const tl_engine *engine);
 

@@ -269,20 +269,11 @@ void tl_venue_absorb(tl_venue *v, uint32_t instrument) {
 
 void tl_venue_time(tl_venue *v, int64_t now_ns) {
     if (now_ns > v->now_ns) v->now_ns = now_ns;
-    if (TL_LIKELY(tl_engine_next_expiry_ns(v->engine) > now_ns)) {
-        tl_engine_time(v->engine, v->now_ns);
-        return;
+    for (uint32_t instrument; TL_UNLIKELY(tl_engine_expire(v->engine, v->now_ns, &instrument));) {
+        tl_venue_absorb(v, instrument);
+        tl_venue_flush(v, instrument);
     }
     tl_engine_time(v->engine, v->now_ns);
-    uint32_t count;
-    const tl_engine_event *events = tl_engine_events(v->engine, &count);
-    for (uint32_t i = 0; i < count; i++) {
-        absorb_one(v, &events[i]);
-        if (i + 1 < count && events[i + 1].instrument == events[i].instrument) continue;
-        settle_changed(v, events[i].instrument);
-        tl_venue_flush(v, events[i].instrument);
-    }
-    tl_engine_clear_events(v->engine);
 }
 
 int64_t tl_venue_hit(tl_venue *v, tl_hit_kind hit, uint32_t instrument, int aggressor, int64_t price, int64_t quantity,

@@ -207,6 +207,17 @@ describe("a replayed day", function()
     assert.equal("", filled(run))
   end)
 
+  it("says each fill once when an expiry triggers a stop and another stop waits", function()
+    local history = venue.history():directory(1):add(10, 1, "buy", 100000, 10):add(11, 2, "buy", 99000, 100):add(12, 3, "sell", 100500, 100)
+      :execute(60, 2, 1)
+    local run = venue.run { history = history }
+    run:play(12):send(20, { id = 7, side = "buy", quantity = 5, price = 100100, tif = "gtd", expire = 40 })
+    run:send(21, { id = 8, side = "sell", quantity = 20, price = 99500, type = "stop_limit", stop_price = 100000, on_quote = true })
+    run:send(22, { id = 9, side = "buy", quantity = 20, type = "stop", stop_price = 110000, on_quote = true })
+    run:step()
+    assert.equal("expired 7 expire_time; triggered 8; fill 8 10@100000 taker", quiet(run))
+  end)
+
   it("triggers stops by history's trades, also one that came after the last of them", function()
     local run = venue.run { history = two_sided():execute(20, 1, 10):execute(30, 4, 10) }
     run:play(20):send(21, { id = 1, side = "sell", quantity = 10, type = "stop", stop_price = 100000 })
