@@ -389,8 +389,9 @@ void gateway_revalue(tl_gateway *gateway, uint32_t id, int64_t now_ns) {
     for (uint32_t i = market->stakes; i != 0; i = gateway->stakes[i].next) {
         stake *shared = &gateway->stakes[i];
         /* An account with one strategy holds what that holds. */
-        if (shared->quantity != 0 && (shared->quantity == of || exposure_of(market, shared->quantity, &exposure)))
-            expose(&gateway->accounts[shared->ledger].ledger, instrument, shared, exposure);
+        int64_t exposed = exposure;
+        if (shared->quantity != 0 && (shared->quantity == of || exposure_of(market, shared->quantity, &exposed)))
+            expose(&gateway->accounts[shared->ledger].ledger, instrument, shared, exposed);
     }
     if (TL_LIKELY(!limited)) return;
     for (uint32_t i = market->holdings; i != 0; i = gateway->holdings[i].next)

@@ -154,6 +154,22 @@ describe("an account's equity", function()
     assert.equal(0, b:account().unrealized)
     assert.equal(9900, b:account().gross_exposure)
   end)
+
+  it("is each account's own where two hold different quantities of one instrument", function()
+    local b = bench.new()
+    local config, index, state = ffi.new("tl_account_config", { name = "second", currency = "USD", cash_e8 = 1e14, leverage = 1 }), ffi.new "uint32_t[1]",
+      ffi.new "tl_account_state"
+    native.check(C.tl_gateway_add_account(b.gateway, config, index))
+    native.check(C.tl_gateway_add_strategy(b.gateway, 4, index[0], nil))
+    b:quote(99.99, 100.01)
+    b:fill(b:send("buy", 10, 100), 10, 100)
+    b.strategy = 4
+    b:fill(b:send("buy", 5, 100), 5, 100)
+    b:quote(109.99, 110.01)
+    C.tl_gateway_account(b.gateway, 1, state)
+    assert.equal(1100, b:account().gross_exposure)
+    assert.equal(550e8, tonumber(state.gross_exposure_e8))
+  end)
 end)
 
 describe("a fee", function()
