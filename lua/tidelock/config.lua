@@ -31,6 +31,11 @@ local function number(min, max)
   end
 end
 
+local function above_zero(value, path)
+  if not (number(0)(value, path) > 0) then fail(path, "is 0; it must be above 0") end
+  return value
+end
+
 local function integer(min, max)
   local check = number(min, max)
   return function(value, path)
@@ -136,7 +141,7 @@ local top = record {
     name = any_string, script = any_string, worker = any_string, symbols = list(any_string), params = map(param),
     per_symbol = map(map(param)), account = any_string, capital = number(0),
   }),
-  accounts = map(record { cash = number(), leverage = number(0), short = boolean, currency = any_string }),
+  accounts = map(record { cash = number(0), leverage = above_zero, short = boolean, currency = any_string }),
   feeds = list(map(param)),
   venues = list(record { name = any_string, kind = any_string, fees = fees, latency = latencies, fill = fill }),
   risk = record { account = limits, strategies = map(limits), restricted = list(any_string) },

@@ -105,6 +105,19 @@ describe("files that a run writes", function()
     for args, pattern in pairs {
       ["--date 2024-02-30"] = "'2024%-02%-30' is no day", ["--date 9999-12-31"] = "no day between 1970 and 2199", ["--from 2024-13-01"] = "is no day",
       ["--from 2024-01-02T25:00"] = "is no time of day", ["--calendar X"] = "no calendar 'X'",
+      ["--date 2024-01-02 --from 2025-01-01"] = "nothing of the data lies in the span from 2025%-01%-01",
+      ["--date 2024-01-02 --to 2020-01-01"] = "nothing of the data lies in the span to 2020%-01%-01",
     } do fails(1, maker .. session .. " " .. args, pattern) end
+  end)
+
+  it("say what of a configuration would be passed over", function()
+    for text, pattern in pairs {
+      ["accounts = { main = { leverage = 0 } }"] = "leverage: is 0; it must be above 0", ["accounts = { main = { cash = -1 } }"] = "the least is 0",
+      ["risk = { strategies = { market_makr = { max_position = 1 } } }"] = "risk.strategies: unknown strategy 'market_makr'; did you mean 'market_maker'",
+      ["strategies = { { script = 'elsewhere/market_maker.lua', params = { size = 5000 } } }"] = "size.*5000.*1000",
+    } do
+      local config = cli.write(folder .. "/passed.lua", "return { " .. text .. " }")
+      fails(1, maker .. session .. " --config " .. config, pattern)
+    end
   end)
 end)

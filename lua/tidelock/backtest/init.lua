@@ -38,11 +38,15 @@ local function created(pointer, destroy, what)
   return ffi.gc(pointer, destroy)
 end
 
---- The entry of a configuration's `strategies` that is meant: by name, by script, or the only one.
+local function file_name(path) return path and path:match "[^/]*$" end
+
+--- The entry of a configuration's `strategies` that is meant: by name, by script (its path, else its file's name), or the only one.
 local function strategy_entry(config, script, name)
   local list = config.strategies or {}
-  for _, entry in ipairs(list) do
-    if name and entry.name == name or not name and entry.script == script then return entry end
+  for _, same in ipairs { function(path) return path end, file_name } do
+    for _, entry in ipairs(list) do
+      if name and entry.name == name or not name and script and same(entry.script) == same(script) then return entry end
+    end
   end
   if name and #list > 0 then
     local names = {}
@@ -146,6 +150,18 @@ local function account_of(config, entry, options)
   }
 end
 
+--- The limits of the run's strategy. A name that is no strategy's is a slip, and would leave one without its limits.
+local function limits_of_strategy(self)
+  local limits, known = self.config.risk and self.config.risk.strategies or {}, { self.name }
+  for _, entry in ipairs(self.config.strategies or {}) do known[#known + 1] = entry.name or file_name(entry.script) end
+  for name in pairs(limits) do
+    local found = false
+    for _, one in ipairs(known) do found = found or one == name or one == name .. ".lua" end
+    if not found then error("risk.strategies: " .. require("tidelock.nearest").sentence("strategy", name, known), 0) end
+  end
+  return limits[self.name]
+end
+
 local function add_gateway(self, options)
   local config = self.config
   self.gateway = created(C.tl_gateway_create(self.instruments, self.calendars), C.tl_gateway_destroy, "the gateway")
@@ -158,7 +174,7 @@ local function add_gateway(self, options)
   check(C.tl_gateway_add_account(self.gateway, account, index))
   self.account_index = index[0]
   check(C.tl_gateway_add_venue(self.gateway, self.venue.name or "simulated", with_fees(self.fees), index))
-  local risk = config.risk and config.risk.strategies and config.risk.strategies[self.name]
+  local risk = limits_of_strategy(self)
   check(C.tl_gateway_add_strategy(self.gateway, self.strategy, self.account_index, limits_of(risk)))
   for _, symbol in ipairs(config.risk and config.risk.restricted or {}) do
     local id = C.tl_instruments_find(self.instruments, symbol)
@@ -297,6 +313,11 @@ function Run:play(progress)
     C.tl_recorder_finish(self.recorder, played.now_ns)
   elseif status ~= C.TL_END then
     error(ffi.string(C.tl_error_text()), 0)
+  end
+  local spanned = self.options.from or self.options.to
+  if spanned and (played.events == 0 or played.now_ns == self.from_ns) and not self.failure then -- at `from` the picture of then comes out
+    error(("nothing of the data lies in the span%s%s"):format(self.options.from and " from " .. self.options.from or "",
+      self.options.to and " to " .. self.options.to or ""), 0)
   end
   if played.warming > 0 and not self.failure then
     error(("the data ended before the warm-up had its bars: %d series lack some; the script's `warmup` asks for more than there is"):format(played.warming), 0)

@@ -147,6 +147,7 @@ function M.set_span(run, options)
   local from = options.from and instant(run, calendar, options.from, false) or 0
   local to = options.to and instant(run, calendar, options.to, true) or 0
   if options.from and options.to and from >= to then error(("--from %s is not before --to %s"):format(options.from, options.to), 0) end
+  run.from_ns = from
   C.tl_simulator_set_span(run.simulator, from, to)
 end
 

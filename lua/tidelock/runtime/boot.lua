@@ -39,7 +39,9 @@ local function check_data(names, given)
   for _, name in ipairs(names) do
     local found = false
     for _, one in ipairs(known) do found = found or one == name end
-    if not found then error(("the strategy wants data '%s', and the run has no such input: %s"):format(name, nearest.sentence("input", name, known)), 0) end
+    if not found then
+      error(("the strategy wants data '%s', and the run has no such input: %s (--input %s=FILE)"):format(name, nearest.sentence("input", name, known), name), 0)
+    end
   end
 end
 
