@@ -159,7 +159,7 @@ describe("streams and sinks", function()
     assert.equal("cannot read tests: it is a folder", ffi.string(C.tl_error_text()))
     local sink = ffi.new "tl_sink *[1]"
     assert.equal(tonumber(C.TL_ERR_IO), tonumber(C.tl_sink_open("/nowhere/x", sink)))
-    assert.equal("cannot open /nowhere/x: No such file or directory", ffi.string(C.tl_error_text()))
+    assert.equal("cannot write /nowhere/x: No such file or directory", ffi.string(C.tl_error_text()))
     native.check(C.tl_sink_open("/dev/full", sink))
     native.check(C.tl_sink_write(sink[0], "x", 1))
     assert.equal(tonumber(C.TL_ERR_IO), tonumber(C.tl_sink_close(sink[0])))
