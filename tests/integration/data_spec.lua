@@ -185,6 +185,11 @@ describe("tidelock data", function()
     assert.same({ { symbol = "AAPL", events = 2 }, { symbol = "MSFT", events = 1 } }, trades.instruments)
     assert.same({ first = "2024-01-02T14:30:00.000000000Z", last = "2024-01-02T14:30:02.000000000Z" }, trades.span)
     assert.equal(0, trades.problem_count)
+    local wide = { "ts,symbol,price,size" }
+    for i = 1, 30 do wide[i + 1] = "1704205800000,S" .. i .. ",1,1" end
+    local many, few = summary(table.concat(wide, "\n"))
+    assert.equal(30, #many.instruments)
+    assert.matches("S20 +1 event\n  and 10 more symbols", few)
     local scores = summary "date,score\n2024-01-02,1.5\n"
     assert.equal("data", scores.csv_kind)
     assert.same({ "score" }, scores.columns)

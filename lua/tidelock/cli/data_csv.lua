@@ -9,6 +9,7 @@ local M = {}
 local CALENDAR = "XNAS" -- as in a backtest that names none
 local NO_INSTRUMENT = 4294967295
 local DAY_S = 86400
+local SHOWN_INSTRUMENTS = 20
 local ROWS_A_LOOK = 16384
 
 local KIND_NAMES = {
@@ -105,8 +106,12 @@ function M.print(s)
   end
   if s.interval_s then out:write(string.format("  interval     %g s\n", s.interval_s)) end
   if s.columns then out:write("  columns      ", table.concat(s.columns, ", "), "\n") end
-  for _, one in ipairs(s.instruments) do
+  for i = 1, math.min(#s.instruments, SHOWN_INSTRUMENTS) do
+    local one = s.instruments[i]
     out:write(string.format("  %-12s %d event%s\n", one.symbol, one.events, one.events == 1 and "" or "s"))
+  end
+  if #s.instruments > SHOWN_INSTRUMENTS then
+    out:write(string.format("  and %d more symbols (--json has all)\n", #s.instruments - SHOWN_INSTRUMENTS))
   end
   if s.problem_count == 0 then
     out:write "\n  no problems\n"

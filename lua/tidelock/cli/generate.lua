@@ -71,7 +71,8 @@ function M.run(args)
   end
   check(C.tl_sink_close(sink[0]))
   if path ~= "-" then
-    io.stdout:write(("%s: %.0f messages of %d symbols, seed %.0f\n"):format(path, messages, options.symbols, tonumber(options.seed)))
+    io.stdout:write(("%s: %.0f messages of %d symbol%s, seed %.0f\n"):format(path, messages, options.symbols,
+      options.symbols == 1 and "" or "s", tonumber(options.seed)))
   end
   return 0
 end
