@@ -7,6 +7,7 @@
 --- answered by one `rejected` event and changes nothing.
 local native = require "tidelock.native"
 local nearest = require "tidelock.nearest"
+local utf8 = require "tidelock.utf8"
 local cjson = require("cjson").new()
 local C, ffi = native.C, native.ffi
 
@@ -62,31 +63,6 @@ local rejected_op = { [5] = "new", [9] = "cancel", [10] = "replace" }
 local function quote(text)
   if text:find '^[%w_%-%.:/# ]*$' then return '"' .. text .. '"' end
   return cjson.encode(text)
-end
-
-local function is_utf8(text)
-  local at, length = 1, #text
-  while true do
-    at = text:find("[\128-\255]", at)
-    if not at then return true end
-    local b, more = text:byte(at), nil
-    local low, high = 0x80, 0xbf
-    if b >= 0xc2 and b <= 0xdf then more = 1
-    elseif b >= 0xe0 and b <= 0xef then
-      more = 2
-      if b == 0xe0 then low = 0xa0 elseif b == 0xed then high = 0x9f end
-    elseif b >= 0xf0 and b <= 0xf4 then
-      more = 3
-      if b == 0xf0 then low = 0x90 elseif b == 0xf4 then high = 0x8f end
-    else return false end
-    if at + more > length then return false end
-    for i = 1, more do
-      local c = text:byte(at + i)
-      if c < low or c > high then return false end
-      low, high = 0x80, 0xbf
-    end
-    at = at + more + 1
-  end
 end
 
 --- A scenario's engine and its maps. `write(text)` receives whole lines, `flush()` is called after a sync was answered.
@@ -470,7 +446,7 @@ end
 function Scenario:line(line)
   self.lines = self.lines + 1
   if not line:find "%S" then return end
-  if line:find "[\128-\255]" and not is_utf8(line) then return reject(self, nil, nil, "the line is not valid UTF-8") end
+  if utf8.fault(line) then return reject(self, nil, nil, "the line is not valid UTF-8") end
   local decoded, o = pcall(cjson.decode, line)
   if not decoded then return reject(self, nil, nil, "not JSON: " .. tostring(o)) end
   if type(o) ~= "table" or #o > 0 then return reject(self, nil, nil, "not a JSON object") end

@@ -221,7 +221,12 @@ describe("tidelock data", function()
     end
     file_fails("PK\3\4\20\0\0\0", "it is a zip archive; unpack it %(gzip and zstd are read as they are%)")
     file_fails("\255\254t\0,\0p\0\n\0", "it is UTF%-16 text; save it as UTF%-8")
+    local rows = write "date,open,high,low,close\n2024-01-02,1,2,1,2\n"
+    fails("- <" .. rows, "^tidelock: data: %-: no message of ITCH 5.0 in it %(CSV is read from files, not from pipes%); .*")
+    os.remove(rows)
     file_fails("\n\n", "it has no header row")
+    file_fails("time,symbol,price,size\n1704205800000,A,1,1\n1704205801000,A,1,1\n1704205800000,B,1,1\n",
+      "its rows are grouped by symbol and not ordered by time: .*")
     file_fails("Date,open,high,low,close\n01/03/2024,1,1,1,1\n", "none of its first rows can be read: line 2, column 1 %(Date%): .*")
     local path = write(table.concat(frames))
     fails(path .. " --book TSET", "unknown instrument 'TSET'; did you mean 'TEST'%?\n$")

@@ -71,10 +71,14 @@ local function problem_sentence(p)
   return string.format("%-15s %10d   first at byte %d, message %d: %s", p.kind, p.count, p.first_offset, p.first_ordinal, p.text)
 end
 
+local function is_seekable(file)
+  return file ~= "-" and not C.tl_stream_is_pipe(file)
+end
+
 --- Whether a file is meant as CSV, told by its first line: no control characters, as a frame of ITCH begins with; or a zip archive or
 --- UTF-16, of which the CSV reader says what to do. Standard input and pipes cannot be looked at twice: they are taken for ITCH.
 local function is_text(file)
-  if file == "-" or C.tl_stream_is_pipe(file) then return false end
+  if not is_seekable(file) then return false end
   local slot = ffi.new "tl_stream *[1]"
   check(C.tl_stream_open(file, slot))
   local head, length = ffi.new "uint8_t[4096]", ffi.new "size_t[1]"
@@ -110,6 +114,7 @@ local function itch_summary(file)
   local messages = number(totals.messages)
   if messages == 0 then
     local why = number(totals.bytes) == 0 and not problems[1] and "it is empty" or "no message of ITCH 5.0 in it"
+    if number(totals.bytes) > 0 and not is_seekable(file) then why = why .. " (CSV is read from files, not from pipes)" end
     if problems[1] then why = why .. "; first problem: " .. problems[1].kind .. " at byte " .. problems[1].first_offset end
     error(file .. ": " .. why, 0)
   end

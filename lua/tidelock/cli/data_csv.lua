@@ -44,6 +44,7 @@ local function open(file)
       return ffi.gc(slot[0], C.tl_csv_close), instruments, calendars
     end
     why = why or ffi.string(C.tl_error_text())
+    if not why:find("tells no kind of data", 1, true) then break end
   end
   error(why, 0)
 end

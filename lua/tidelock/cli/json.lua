@@ -1,5 +1,7 @@
---- JSON out, the same bytes for the same value: keys in order, whole numbers without a point, an empty list as [].
+--- JSON out, the same bytes for the same value: keys in order, whole numbers without a point, an empty list as [],
+--- bytes of a text (a file's name) that are not UTF-8 as U+FFFD.
 local cjson = require("cjson").new()
+local utf8 = require "tidelock.utf8"
 
 local M = {}
 
@@ -28,7 +30,7 @@ local function object_text(object)
   local keys, parts = {}, {}
   for key in pairs(object) do keys[#keys + 1] = key end
   table.sort(keys)
-  for i, key in ipairs(keys) do parts[i] = cjson.encode(key) .. ":" .. encode(object[key]) end
+  for i, key in ipairs(keys) do parts[i] = encode(key) .. ":" .. encode(object[key]) end
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
@@ -41,7 +43,7 @@ function encode(value)
     if getmetatable(value) == Array or #value > 0 then return list_text(value) end
     return object_text(value)
   end
-  return cjson.encode(value)
+  return cjson.encode(kind == "string" and utf8.clean(value) or value)
 end
 
 M.encode = encode
