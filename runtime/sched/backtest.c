@@ -173,6 +173,11 @@ static int64_t least(int64_t a, int64_t b) {
 
 /* ---- bars ---- */
 
+static bool closes_before(const tl_backtest *b, const tl_event *a, const tl_event_tail *of_a, const staged *other) {
+    if (of_a->w[4] != other->tail.w[4]) return of_a->w[4] < other->tail.w[4];
+    return tl_host_place(b->with.host, a->instrument) < tl_host_place(b->with.host, other->event.instrument);
+}
+
 /* Bars come out a close at a time: shorter intervals first, then in the order of the symbols. */
 static void gather_bar(tl_backtest *b, const tl_event *event, const tl_event_tail *tail) {
     if (b->closing_count == MAX_CLOSING) {
@@ -180,9 +185,7 @@ static void gather_bar(tl_backtest *b, const tl_event *event, const tl_event_tai
         return;
     }
     uint32_t at = b->closing_count++;
-    while (at > 0 &&
-           (b->closing[at - 1].tail.w[4] > tail->w[4] ||
-            (b->closing[at - 1].tail.w[4] == tail->w[4] && b->closing[at - 1].event.instrument > event->instrument))) {
+    while (at > 0 && closes_before(b, event, tail, &b->closing[at - 1])) {
         b->closing[at] = b->closing[at - 1];
         at--;
     }

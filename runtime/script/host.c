@@ -266,6 +266,8 @@ static int read_declaration(lua_State *L) {
     h->wants_all = lua_toboolean(L, -1);
     lua_getfield(L, 2, "flow");
     h->wants_flow = lua_toboolean(L, -1);
+    lua_getfield(L, 2, "fill");
+    h->fills_bars = lua_toboolean(L, -1);
     lua_settop(L, 2);
     h->declared_count = read_texts(L, "symbols", &h->declared);
     h->param_text_count = read_texts(L, "param_names", &h->param_names);
@@ -509,6 +511,10 @@ bool tl_host_wants_flow(const tl_host *h) {
     return h->wants_flow;
 }
 
+bool tl_host_fills_bars(const tl_host *h) {
+    return h->fills_bars;
+}
+
 uint32_t tl_host_intervals(const tl_host *h) {
     return h->interval_count;
 }
@@ -537,6 +543,10 @@ const char *tl_host_param_text(const tl_host *h, uint32_t i) {
 
 bool tl_host_subscribed(const tl_host *h, uint32_t instrument) {
     return instrument < h->instrument_count && tl_view_at(h->view, instrument)->subscribed;
+}
+
+uint32_t tl_host_place(const tl_host *h, uint32_t instrument) {
+    return instrument < h->instrument_count ? tl_view_at(h->view, instrument)->place : 0;
 }
 
 int64_t tl_host_next_subscription(tl_host *h, bool *wanted) {

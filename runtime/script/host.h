@@ -90,6 +90,7 @@ bool tl_host_wants_all(const tl_host *host);
 bool tl_host_has_handler(const tl_host *host, const char *name);
 uint32_t tl_host_depth(const tl_host *host);
 bool tl_host_wants_flow(const tl_host *host); /* orders = true */
+bool tl_host_fills_bars(const tl_host *host); /* bars = { ..., fill = true }: intervals without a trade have bars too */
 uint32_t tl_host_intervals(const tl_host *host);
 int64_t tl_host_interval_at(const tl_host *host, uint32_t i);      /* ns */
 uint32_t tl_host_warmup(const tl_host *host, int64_t interval_ns); /* bars wanted before the first live event */
@@ -100,6 +101,10 @@ const char *tl_host_param_text(const tl_host *host, uint32_t i); /* the effectiv
 /* Resolves symbols; an unknown one is an error that names the nearest. Afterwards tl_host_subscribed() tells which instruments. */
 tl_status tl_host_bind(tl_host *host);
 bool tl_host_subscribed(const tl_host *host, uint32_t instrument);
+
+/* Place of an instrument among those that were ever subscribed: the declared symbols in their order, then those of handlers; 0 for one that never was. Bars of
+ * one close come in this order. */
+uint32_t tl_host_place(const tl_host *host, uint32_t instrument);
 
 /* Subscriptions that handlers changed since the last call (self:subscribe): the next instrument, -1 for none; *wanted tells which way. */
 int64_t tl_host_next_subscription(tl_host *host, bool *wanted);

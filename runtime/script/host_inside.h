@@ -91,6 +91,7 @@ struct tl_host {
     uint32_t *changed; /* subscriptions that handlers changed */
     uint32_t changed_count;
     uint32_t changed_capacity;
+    uint32_t places; /* given out to instruments that were subscribed */
     /* the declaration, as text of C's own: Lua strings may move out of reach */
     char *strategy_name;
     char *tier;
@@ -105,6 +106,7 @@ struct tl_host {
     uint32_t depth;
     bool wants_all;
     bool wants_flow;
+    bool fills_bars;
 };
 
 /* host.c */

@@ -71,6 +71,7 @@ tl_status tl_runtime_subscribe(tl_host *h, uint32_t instrument, bool wanted) {
         h->changed_capacity = grown;
     }
     r->subscribed = wanted;
+    if (r->place == 0) r->place = ++h->places;
     h->changed[h->changed_count++] = instrument;
     return TL_OK;
 }

@@ -44,6 +44,7 @@ typedef struct tl_view_instrument {
     double price_unit;
     double size_unit;
     uint32_t kept_bars; /* index + 1 of its first interval's bars, 0 = none */
+    uint32_t place;     /* among all that were ever subscribed, from 1 in the order of subscribing; 0 = never was */
     uint8_t state;      /* tl_trading_state */
     uint8_t subscribed;
     uint8_t stale;

@@ -151,6 +151,44 @@ describe("tidelock backtest", function()
     assert.equal(0, result.data.problems)
   end)
 
+  it("shows bars of one close in the order in which the strategy names its symbols", function()
+    local rows = { "time,open,high,low,close,volume\n" }
+    for minute = 30, 40 do rows[#rows + 1] = ("2024-01-02 09:%d:00,10.00,10.10,9.90,10.00,100\n"):format(minute) end
+    local a, b = cli.write(folder .. "/a.csv", table.concat(rows)), cli.write(folder .. "/b.csv", table.concat(rows))
+    local script = cli.write(folder .. "/order.lua", [[
+      local strategy, record = require "strategy", require "record"
+      local s = strategy { symbols = { "B", "A" }, bars = { "1m", "5m" } }
+      local seen = ""
+      function s:on_bar(b) seen = seen .. b.symbol .. b.interval .. " " end
+      function s:on_bars(interval) record.result(interval, seen) seen = "" end
+      return s]])
+    local result = backtest(("%s --data A=%s --data B=%s --bar-time open"):format(script, a, b))
+    assert.same({ ["1m"] = "B1m A1m ", ["5m"] = "B5m A5m " }, result.custom)
+  end)
+
+  it("builds bars of a symbol that a handler subscribes to, and fills a series where it is asked to", function()
+    local trades = { "time,symbol,price,size\n" }
+    for _, at in ipairs { "09:30:10", "09:33:20", "09:36:00" } do
+      for _, symbol in ipairs { "A", "B" } do trades[#trades + 1] = ("2024-01-02 %s,%s,10.00,100\n"):format(at, symbol) end
+    end
+    local file = cli.write(folder .. "/trades.csv", table.concat(trades))
+    local function bars_seen(bars)
+      local script = cli.write(folder .. "/bars.lua", ([[
+        local strategy, record = require "strategy", require "record"
+        local s = strategy { symbols = { "A" }, bars = %s }
+        local seen = { A = "", B = "" }
+        function s:on_start() self:subscribe("B") end
+        function s:on_bar(b)
+          seen[b.symbol] = seen[b.symbol] .. (" %%d"):format(b.volume)
+          record.result(b.symbol, seen[b.symbol]:sub(1, 20))
+        end
+        return s]]):format(bars))
+      return backtest(("%s --data %s"):format(script, file)).custom
+    end
+    assert.same({ A = " 100 100 100", B = " 100 100 100" }, bars_seen '{ "1m" }')
+    assert.same({ A = " 100 0 0 100 0 0 100", B = " 100 0 0 100 0 0 100" }, bars_seen '{ "1m", fill = true }')
+  end)
+
   it("says in one sentence what is wrong", function()
     local function fails(args, code, pattern)
       local got, out, err = cli.run("backtest " .. args)

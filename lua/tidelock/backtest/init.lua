@@ -218,18 +218,24 @@ local function subscribe(self)
   local host, wants = self.host, bit.bor(1, 2, 4, 16, 32)
   if C.tl_host_wants_flow(host) then wants = bit.bor(wants, 8) end
   self.subscribed = {}
+  local all = {} -- the subscribed in the order of the declaration, then the others: a handler may subscribe to them
   for id = 0, C.tl_instruments_count(self.instruments) - 1 do
+    local place = C.tl_host_place(host, id)
     if C.tl_host_subscribed(host, id) then
       self.subscribed[#self.subscribed + 1] = id
       C.tl_simulator_want(self.simulator, id, wants)
     end
+    all[#all + 1] = { id = id, place = place ~= 0 and place or 1e9 + id }
   end
+  table.sort(all, function(a, b) return a.place < b.place end)
   if #self.subscribed == 0 then error("the strategy has no symbols: name some in `symbols`, or with --symbols", 0) end
   self.bars = created(C.tl_bars_create(self.instruments, self.calendars), C.tl_bars_destroy, "bars")
   for i = 0, C.tl_host_intervals(host) - 1 do
     local interval = C.tl_host_interval_at(host, i)
-    for _, id in ipairs(self.subscribed) do
-      if not inputs.has_bars(self.inputs, id, tonumber(interval)) then check(C.tl_bars_ask(self.bars, id, interval, false)) end
+    for _, one in ipairs(all) do
+      if not inputs.has_bars(self.inputs, one.id, tonumber(interval)) then
+        check(C.tl_bars_ask(self.bars, one.id, interval, C.tl_host_fills_bars(host)))
+      end
     end
   end
 end

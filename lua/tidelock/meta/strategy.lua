@@ -24,7 +24,7 @@
 ---@field symbols string[]|"*"|nil
 ---@field depth integer|nil levels whose changes call on_book
 ---@field orders boolean|nil order-by-order events
----@field bars Interval[]|nil
+---@field bars Interval[]|nil with `fill = true` beside the intervals, built bars go on where nothing trades
 ---@field warmup table<Interval, integer>|(fun(params: table): table<Interval, integer>)|nil bars sent through on_bar before the first live event
 ---@field data string[]|nil names of outside inputs
 ---@field params table<string, ParamSpec|number|boolean|string>|nil

@@ -72,7 +72,7 @@ function M.load(overrides, given_symbols, given_data)
   local symbols, all = symbols_of(given_symbols)
   local warm = declaration.warmup(declared, base.params)
   local answer = {
-    name = base.name, tier = declared.tier or "L2", depth = declared.depth, all = all, flow = declared.orders, symbols = symbols, intervals = declared.bars,
+    name = base.name, tier = declared.tier or "L2", depth = declared.depth, all = all, flow = declared.orders, fill = declared.fill, symbols = symbols, intervals = declared.bars,
     warmups = {}, param_names = {}, param_texts = {},
   }
   for i, interval in ipairs(declared.bars) do answer.warmups[i] = warm[interval] or 0 end

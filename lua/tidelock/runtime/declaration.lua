@@ -20,7 +20,8 @@ for _, name in ipairs(M.HANDLERS) do is_handler[name] = true end
 --- Names that a strategy's `self` keeps for the runtime.
 local RESERVED = { params = true, symbols = true, state = true, phase = true, name = true, subscribe = true, unsubscribe = true, params_of = true }
 
-local function list_of_strings(what, value, level)
+--- The strings of a list; `extra` is a key that it may have besides.
+local function list_of_strings(what, value, level, extra)
   if type(value) ~= "table" then error(("%s is a list of strings, not %s"):format(what, tostring(value)), level + 1) end
   local list, seen = {}, {}
   for i, one in ipairs(value) do
@@ -30,7 +31,7 @@ local function list_of_strings(what, value, level)
     list[i] = one
   end
   for key in next, value do
-    if type(key) ~= "number" or key < 1 or key > #list or key % 1 ~= 0 then
+    if key ~= extra and (type(key) ~= "number" or key < 1 or key > #list or key % 1 ~= 0) then
       error(("%s is a list, and has the key %s"):format(what, tostring(key)), level + 1)
     end
   end
@@ -105,12 +106,14 @@ function M.declare(given)
   declared.orders = given.orders or false
   if given.bars ~= nil then
     local seen = {}
-    for i, text in ipairs(list_of_strings("bars", given.bars, 2)) do
+    for i, text in ipairs(list_of_strings("bars", given.bars, 2, "fill")) do
       local ns = M.interval(text, 2)
       if seen[ns] then error(("bars names one interval twice: \"%s\" and \"%s\""):format(seen[ns], text), 2) end
       declared.bars[i], seen[ns] = ns, text
     end
     table.sort(declared.bars)
+    if given.bars.fill ~= nil and type(given.bars.fill) ~= "boolean" then error("bars: fill is true or false", 2) end
+    declared.fill = given.bars.fill or false
   end
   if given.data ~= nil then declared.data = list_of_strings("data", given.data, 2) end
   if given.warmup ~= nil and type(given.warmup) ~= "table" and type(given.warmup) ~= "function" then
