@@ -108,7 +108,8 @@ local function software(add)
   add("software", "LuaJIT", jit.status() and "ok" or "warn", jit.version .. (jit.status() and ", compiler on" or ", compiler off"),
     not jit.status() and "strategies are interpreted and slow on this machine" or nil)
   local busted = package.searchpath("busted.runner", package.path)
-  add("software", "busted", busted and "ok" or "note", busted and "found" or "not found", not busted and "for `tidelock test`: apt-get install lua-busted" or nil)
+  add("software", "busted", busted and "ok" or "note", busted and "found" or "not found",
+    not busted and "for `tidelock test`: apt-get install lua-busted" or nil)
   local bundled, page = pcall(require, "tidelock.report_page")
   local charts = bundled and page.chart_code
   add("software", "charts of reports", charts and "ok" or "note", charts and "bundled" or "plain",
