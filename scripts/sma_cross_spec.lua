@@ -41,8 +41,8 @@ describe("sma_cross", function()
     assert.equal(0, run:position("SPY").quantity)
   end)
 
-  it("goes short never", function()
-    closes(100, 90, 80, 70, 60)
+  it("stays out of a market that stands or falls", function()
+    closes(100, 100, 100, 100, 90, 80, 70)
     assert.equal(0, #run:orders())
   end)
 
