@@ -26,7 +26,7 @@ BIN  := $(BUILD)/tidelock
 CDEF := $(BUILD)/generated/tidelock/cdef.lua
 PAGE := $(BUILD)/generated/tidelock/report_page.lua
 
-.PHONY: all run test lint format bench bench-build soak fuzz install clean help deps deps-test deps-bench deps-run unit
+.PHONY: all run test lint format bench bench-build soak fuzz install clean help deps deps-test deps-bench unit
 .DELETE_ON_ERROR:
 
 all: $(BIN) $(PAGE) ## build build/tidelock (the default)
@@ -82,8 +82,11 @@ $(PAGE): $(wildcard lua/tidelock/report/web/*)
 deps: ## install what building needs (apt, only what is missing)
 	@sh tests/install-packages build
 
-run: deps deps-run ## install what is missing, build, and run the main job
-	$(Q)$(MAKE) --no-print-directory all
+# On all cores, unless somebody said how many.
+ALL = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all
+
+run: deps ## install what is missing, build, and run the main job
+	$(Q)$(ALL)
 	$(Q)sh scripts/demo.sh $(BIN)
 
 INTO = $(DESTDIR)$(PREFIX)

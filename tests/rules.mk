@@ -8,7 +8,7 @@ deps-test:
 	@sh tests/install-packages build test
 
 test: deps deps-test ## install what is missing, build, and run all tests (SPECS= for some)
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(ALL)
 	$(Q)$(MAKE) --no-print-directory unit
 
 unit: all ## the tests without the set-up
