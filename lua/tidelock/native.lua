@@ -21,4 +21,9 @@ function M.check(status)
   if status ~= 0 then error(ffi.string(native.tl_error_text()), 0) end
 end
 
+--- Gives a host a param, of a symbol or of all (nil). Numbers keep all their digits: tostring() would cut them to 14.
+function M.set_param(host, symbol, name, value)
+  M.check(native.tl_host_param(host, symbol, name, type(value) == "number" and ("%.17g"):format(value) or tostring(value)))
+end
+
 return M

@@ -202,7 +202,7 @@ function M.load(path, options)
   local out = ffi.new "tl_host *[1]"
   check(C.tl_host_create(config, out))
   r.host = ffi.gc(out[0], C.tl_host_destroy)
-  for name, value in pairs(options.params or {}) do check(C.tl_host_param(r.host, nil, name, tostring(value))) end
+  for name, value in pairs(options.params or {}) do native.set_param(r.host, nil, name, value) end
   for _, symbol in ipairs(list_of(options.symbols, "symbols") or {}) do check(C.tl_host_symbol(r.host, symbol)) end
   declare_data(r)
   check(C.tl_host_load(r.host))

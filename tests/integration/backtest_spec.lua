@@ -151,6 +151,16 @@ describe("tidelock backtest", function()
     assert.equal(0, result.data.problems)
   end)
 
+  it("gives a strategy the very numbers of its configuration", function()
+    local script = cli.write(folder .. "/third.lua", [[
+      local strategy, record = require "strategy", require "record"
+      local s = strategy { symbols = "*", params = { third = 0.5 } }
+      function s:on_start() record.result("exact", self.params.third == 1 / 3) end
+      return s]])
+    local config = cli.write(folder .. "/third_config.lua", "return { strategies = { { script = '" .. script .. "', params = { third = 1 / 3 } } } }")
+    assert.is_true(backtest(("%s --config %s --data %s"):format(script, config, session)).custom.exact)
+  end)
+
   it("shows bars of one close in the order in which the strategy names its symbols", function()
     local rows = { "time,open,high,low,close,volume\n" }
     for minute = 30, 40 do rows[#rows + 1] = ("2024-01-02 09:%d:00,10.00,10.10,9.90,10.00,100\n"):format(minute) end
@@ -172,7 +182,7 @@ describe("tidelock backtest", function()
       for _, symbol in ipairs { "A", "B" } do trades[#trades + 1] = ("2024-01-02 %s,%s,10.00,100\n"):format(at, symbol) end
     end
     local file = cli.write(folder .. "/trades.csv", table.concat(trades))
-    local function bars_seen(bars)
+    local function bars_seen(declared)
       local script = cli.write(folder .. "/bars.lua", ([[
         local strategy, record = require "strategy", require "record"
         local s = strategy { symbols = { "A" }, bars = %s }
@@ -182,7 +192,7 @@ describe("tidelock backtest", function()
           seen[b.symbol] = seen[b.symbol] .. (" %%d"):format(b.volume)
           record.result(b.symbol, seen[b.symbol]:sub(1, 20))
         end
-        return s]]):format(bars))
+        return s]]):format(declared))
       return backtest(("%s --data %s"):format(script, file)).custom
     end
     assert.same({ A = " 100 100 100", B = " 100 100 100" }, bars_seen '{ "1m" }')

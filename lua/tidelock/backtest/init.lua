@@ -199,11 +199,11 @@ local function add_host(self, options, entry)
   check(C.tl_host_create(config, out))
   self.host = ffi.gc(out[0], C.tl_host_destroy)
   if not options.quiet then C.tl_host_set_log(self.host, C.tl_log_stderr, nil) end
-  for name, value in pairs(entry.params or {}) do check(C.tl_host_param(self.host, nil, name, tostring(value))) end
+  for name, value in pairs(entry.params or {}) do native.set_param(self.host, nil, name, value) end
   for symbol, params in pairs(entry.per_symbol or {}) do
-    for name, value in pairs(params) do check(C.tl_host_param(self.host, symbol, name, tostring(value))) end
+    for name, value in pairs(params) do native.set_param(self.host, symbol, name, value) end
   end
-  for _, pair in ipairs(options.params or {}) do check(C.tl_host_param(self.host, nil, pair[1], pair[2])) end
+  for _, pair in ipairs(options.params or {}) do native.set_param(self.host, nil, pair[1], pair[2]) end
   for _, symbol in ipairs(options.symbols or entry.symbols or {}) do check(C.tl_host_symbol(self.host, symbol)) end
   for _, input in ipairs(self.inputs.data) do
     local columns = ffi.new("const char *[?]", math.max(#input.columns, 1))

@@ -64,16 +64,17 @@ function M.load(overrides, given_symbols, given_data)
   local base = declared.base
   if config.name ~= nil then base.name = ffi.string(config.name)
   elseif not base.name then base.name = path:match "([^/]+)%.lua$" or path:match "([^/]+)$" end
-  local values
-  base.params, declared.params_of, values = params.resolve(declared.specs, overrides, declared.check)
-  sandbox.pairs_as(base.params, values)
+  local values, tables
+  base.params, declared.params_of, tables = params.resolve(declared.specs, overrides, declared.check)
+  values = tables[base.params]
+  for shown, of in next, tables do sandbox.pairs_as(shown, of) end
   base.state = {}
   check_data(declared.data, given_data)
   local symbols, all = symbols_of(given_symbols)
   local warm = declaration.warmup(declared, base.params)
   local answer = {
-    name = base.name, tier = declared.tier or "L2", depth = declared.depth, all = all, flow = declared.orders, fill = declared.fill, symbols = symbols, intervals = declared.bars,
-    warmups = {}, param_names = {}, param_texts = {},
+    name = base.name, tier = declared.tier or "L2", depth = declared.depth, all = all, flow = declared.orders, fill = declared.fill,
+    symbols = symbols, intervals = declared.bars, warmups = {}, param_names = {}, param_texts = {},
   }
   for i, interval in ipairs(declared.bars) do answer.warmups[i] = warm[interval] or 0 end
   for i, spec in ipairs(declared.specs) do

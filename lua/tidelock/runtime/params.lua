@@ -119,7 +119,7 @@ local function shown(values, specs)
 end
 
 --- Effective values: defaults, then overrides (each { symbol =, name =, text = }). Returns the table scripts read, a function that gives the one of a
---- symbol, and a function that sets a value live (checked).
+--- symbol, and the values behind each such table.
 function M.resolve(specs, overrides, check)
   local values, by_symbol, order = {}, {}, {}
   for _, spec in ipairs(specs) do values[spec.name] = spec.default end
@@ -149,16 +149,17 @@ function M.resolve(specs, overrides, check)
   end
   local base = shown(values, specs)
   agree(values)
-  local views = {}
+  local views, tables = {}, { [base] = values }
   for _, symbol in ipairs(order) do
     local own = by_symbol[symbol]
     for _, spec in ipairs(specs) do
       if own[spec.name] == nil then own[spec.name] = values[spec.name] end
     end
     views[symbol] = shown(own, specs)
+    tables[views[symbol]] = own
     agree(own, symbol)
   end
-  return base, function(symbol) return views[symbol] or base end, values
+  return base, function(symbol) return views[symbol] or base end, tables
 end
 
 --- A value as text, as it is shown and as it may be given again.

@@ -210,7 +210,7 @@ local function date(text, at)
   at = at == nil and seconds_now() or tonumber(at)
   if not at or at ~= at or at < -6e10 or at > 2.5e11 then real.error("bad argument #2 to 'date' (a time between the years 0 and 9892)", 2) end
   if text:sub(1, 1) == "!" then text = text:sub(2) end
-  if text:sub(1, 2) ~= "*t" and text:gsub("%%%%", ""):find "%%[^aAbBcdDeFgGHIjklmMnprRsStTuUVwWxXyYzZ]" then
+  if text:sub(1, 2) ~= "*t" and text:gsub("%%%%", ""):find "%%[^aAbBcdDeFgGHIjklmMnprRStTuUVwWxXyYzZ]" then
     real.error("bad argument #1 to 'date' (unknown conversion)", 2)
   end
   return real.date("!" .. text, at)

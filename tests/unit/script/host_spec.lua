@@ -164,10 +164,13 @@ describe("params", function()
 
   it("may differ for a symbol", function()
     local world = new([[local s = strategy { params = { size = 1, other = 2 } }
-      function s:on_start() print(self:params_of("MSFT").size, self:params_of("MSFT").other, self:params_of("AAPL").size) end]],
+      function s:on_start()
+        print(self:params_of("MSFT").size, self:params_of("MSFT").other, self:params_of("AAPL").size)
+        for name, value in pairs(self:params_of("MSFT")) do print(name, value) end
+      end]],
       { overrides = { { "MSFT", "size", "7" } } })
     world:start():drain()
-    assert.equal("7\t2\t1", world:lines()[1])
+    assert.same({ "7\t2\t1", "other\t2", "size\t7" }, world:lines())
   end)
 end)
 
