@@ -152,6 +152,10 @@ int64_t gateway_value_price(const gateway_market *market, const tl_command *comm
 bool gateway_fee(const tl_gateway *gateway, uint32_t venue, int liquidity, const tl_instrument *instrument, int64_t quantity,
                  int64_t value_e8, int64_t *fee_e8) {
     const gateway_venue *at = &gateway->venues[venue];
+    if (TL_LIKELY(at->is_free)) {
+        *fee_e8 = 0;
+        return true;
+    }
     tl_int128 value = value_e8 < 0 ? -(tl_int128)value_e8 : value_e8;
     tl_int128 fee =
         tl_divide_half_even(value * at->rates_e12[liquidity], RATE_UNIT) +
@@ -181,6 +185,7 @@ int64_t gateway_countable(const tl_gateway *gateway, const gateway_order *order,
 static bool open_stake(const tl_instrument *instrument, const stake *one, int side, int64_t quantity, int64_t value,
                        int64_t fee, bool at_market, stake *next) {
     *next = *one;
+    if ((quantity | value | fee) == 0) return true;
     if (at_market && __builtin_add_overflow(one->at_market[side], quantity, &next->at_market[side])) return false;
     return !__builtin_add_overflow(one->open[side], quantity, &next->open[side]) &&
            !__builtin_add_overflow(one->open_value[side], value, &next->open_value[side]) &&
@@ -216,6 +221,7 @@ void gateway_count_as(tl_gateway *gateway, gateway_order *order, int64_t quantit
     order->counted = quantity;
     order->counted_value = value;
     order->counted_fee = fee;
+    order->counted_price = order->value_price;
 }
 
 static void recount(tl_gateway *gateway, gateway_order *order) {
@@ -228,7 +234,7 @@ static void recount(tl_gateway *gateway, gateway_order *order) {
             total = order->record.wanted_quantity;
         open = gateway_countable(gateway, order, total - order->record.filled);
     }
-    if (open == 0 && order->counted == 0) return;
+    if (open == order->counted && (open == 0 || order->value_price == order->counted_price)) return;
     /* Only a venue that restates an order to absurd figures gets here with some that do not fit: it counts as it did. */
     if ((open != 0 && !gateway_open_value(gateway, order, open, &value, &fee)) ||
         !gateway_open_stakes(gateway, order, open, value, fee, next)) {

@@ -176,12 +176,12 @@ static void command_replace(tl_gateway *gateway, uint32_t index, const tl_comman
     if (why.reason == TL_REASON_NONE && (order->bits & ORDER_CANCEL_IN_FLIGHT)) why = plainly(TL_REASON_ILLEGAL_STATE);
     if (why.reason == TL_REASON_NONE) why = risk_check_replace_fields(gateway, order, c, now_ns);
     int64_t price = c->price != TL_ABSENT ? c->price : record->last.price, valued = order->value_price;
+    risk_plan plan;
     if (why.reason == TL_REASON_NONE) {
         /* Until it is answered the order may trade at either price: it counts at the dearer. */
         int64_t asked = gateway_value_price(market, &record->last, price);
         if (asked > valued) order->value_price = asked;
         int64_t open_total = c->quantity > record->last.quantity && !leg ? c->quantity : record->last.quantity;
-        risk_plan plan;
         why = risk_check_limits(gateway, order, open_total, price, false, now_ns, &plan);
     }
     if (why.reason != TL_REASON_NONE) {
@@ -210,8 +210,10 @@ static void command_replace(tl_gateway *gateway, uint32_t index, const tl_comman
         return;
     }
     order->bits |= ORDER_REPLACE_IN_FLIGHT;
+    /* Before anything else touches the stakes that the plan is made of. */
+    gateway_count_as(gateway, order, plan.counted, plan.value, plan.fee, plan.stakes);
     gateway_order_rest(gateway, order);
-    gateway_recount(gateway, order);
+    if (order->group != 0) gateway_recount(gateway, order); /* the others of its group */
     tl_command *command = gateway_send(gateway, order, TL_COMMAND_REPLACE, now_ns);
     command->price = price;
     command->quantity = c->quantity;

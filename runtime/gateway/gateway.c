@@ -118,6 +118,8 @@ tl_status tl_gateway_add_venue(tl_gateway *g, const char *name, const tl_fee_sch
     one->rates_e12[TL_LIQUIDITY_TAKER] = (int64_t)nearbyint(fees->taker * 1e12);
     one->rates_e12[TL_LIQUIDITY_AUCTION] = (int64_t)nearbyint(fees->auction * 1e12);
     one->rates_e12[TL_LIQUIDITY_NONE] = one->rates_e12[TL_LIQUIDITY_TAKER];
+    one->is_free = (one->rates_e12[TL_LIQUIDITY_MAKER] | one->rates_e12[TL_LIQUIDITY_TAKER] |
+                    one->rates_e12[TL_LIQUIDITY_AUCTION] | fees->per_unit_e8 | fees->minimum_e8) == 0;
     *venue = g->venue_count++;
     return TL_OK;
 }
@@ -279,17 +281,30 @@ static int64_t shown(tl_int128 value) {
     return value > INT64_MAX ? INT64_MAX : value < -INT64_MAX ? -INT64_MAX : (int64_t)value;
 }
 
+static tl_account_worth worth_of(const gateway_account *one) {
+    const ledger *sums = &one->ledger;
+    tl_int128 paid = one->config.cash_e8 + sums->realized - sums->fees - sums->funding;
+    return (tl_account_worth){.equity_e8 = shown(paid + sums->unrealized),
+                              .cash_e8 = shown(paid - sums->cost),
+                              .gross_exposure_e8 = shown(sums->exposure)};
+}
+
+void tl_gateway_worth(const tl_gateway *g, uint32_t account, tl_account_worth *worth) {
+    *worth = account < g->account_count ? worth_of(&g->accounts[account]) : (tl_account_worth){0};
+}
+
 void tl_gateway_account(const tl_gateway *g, uint32_t account, tl_account_state *state) {
     *state = (tl_account_state){0};
     if (account >= g->account_count) return;
     const gateway_account *one = &g->accounts[account];
     const ledger *sums = &one->ledger;
     tl_int128 full_value = tl_divide_half_even(sums->bound_full_value * 1000000, one->leverage_e6);
-    state->cash_e8 = shown(one->config.cash_e8 + sums->realized - sums->fees - sums->funding - sums->cost);
-    state->equity_e8 = shown(account_equity(one));
+    tl_account_worth worth = worth_of(one);
+    state->cash_e8 = worth.cash_e8;
+    state->equity_e8 = worth.equity_e8;
     state->margin_used_e8 = shown(full_value + sums->margin + sums->open_fee);
     state->buying_power_e8 = shown(account_buying_power(one, 0, 0, 0));
-    state->gross_exposure_e8 = shown(sums->exposure);
+    state->gross_exposure_e8 = worth.gross_exposure_e8;
     state->realized_e8 = shown(sums->realized);
     state->unrealized_e8 = shown(sums->unrealized);
     state->fees_e8 = shown(sums->fees);

@@ -73,6 +73,13 @@ typedef struct tl_account_state {
     uint32_t killed; /* the kill switch is on */
 } tl_account_state;
 
+/* The part of an account's state that moves with prices; members as there. */
+typedef struct tl_account_worth {
+    int64_t equity_e8;
+    int64_t cash_e8;
+    int64_t gross_exposure_e8;
+} tl_account_worth;
+
 /* NULL when there is no memory. Both tables are read as long as the gateway lives; without calendars (NULL) days are UTC's. */
 tl_gateway *tl_gateway_create(const tl_instruments *instruments, const tl_calendars *calendars);
 void tl_gateway_destroy(tl_gateway *gateway);
@@ -108,6 +115,8 @@ void tl_gateway_clear_output(tl_gateway *gateway);
 
 /* The present, O(1) (equity is kept up as marks move). */
 void tl_gateway_account(const tl_gateway *gateway, uint32_t account, tl_account_state *state);
+/* Only what a mark of the account holds, for callers that ask at each move of a price. */
+void tl_gateway_worth(const tl_gateway *gateway, uint32_t account, tl_account_worth *worth);
 const tl_position *tl_gateway_position(const tl_gateway *gateway, uint32_t strategy, uint32_t instrument);
 
 /* Orders of record. NULL when the id is not known. */

@@ -117,6 +117,7 @@ typedef struct gateway_venue {
     char name[TL_SYMBOL_BYTES];
     tl_fee_schedule fees;
     int64_t rates_e12[4]; /* by TL_LIQUIDITY_*, those of NONE as of a taker */
+    bool is_free;         /* no fee can arise */
 } gateway_venue;
 
 /* What the gateway knows of an instrument. The first line is all that a quote of one that nobody holds touches. */
@@ -157,7 +158,8 @@ typedef struct gateway_order {
     int64_t counted; /* open quantity in the stakes */
     int64_t counted_value;
     int64_t counted_fee;
-    int64_t value_price;                 /* at which it is valued */
+    int64_t counted_price;               /* at which counted_value values it */
+    int64_t value_price;                 /* at which it is to be valued */
     int64_t cap;                         /* bracket leg: the quantity that its strategy asked */
     int64_t resting_price;               /* nearest to the other side that it may have */
     uint32_t previous, next;             /* strategy's list */

@@ -143,9 +143,9 @@ static void thin_marks(tl_recorder *r) {
 }
 
 static void mark_account(tl_recorder *r, int64_t now_ns, bool always) {
-    tl_account_state state;
-    tl_gateway_account(r->gateway, r->account, &state);
-    tl_record_equity mark = {now_ns, state.equity_e8, state.cash_e8, state.gross_exposure_e8};
+    tl_account_worth worth;
+    tl_gateway_worth(r->gateway, r->account, &worth);
+    tl_record_equity mark = {now_ns, worth.equity_e8, worth.cash_e8, worth.gross_exposure_e8};
     if (r->mark_count > 0) {
         tl_record_equity *last = &r->marks[r->mark_count - 1];
         if (!always && last->equity_e8 == mark.equity_e8 && last->cash_e8 == mark.cash_e8 &&
