@@ -77,9 +77,12 @@ typedef struct tl_event_tail {
 
 TL_STATIC_ASSERT(sizeof(tl_event_tail) == 64, "a tail is one slot");
 
+TL_STATIC_ASSERT(TL_EVENT_KINDS <= 64, "sets of kinds are words of 64 bits");
+
 #ifndef TL_CDEF
 static inline unsigned tl_event_slots(uint8_t kind) {
-    return 1u + (kind == TL_EVENT_BAR || kind == TL_EVENT_ACTION || kind == TL_EVENT_REPORT);
+    const uint64_t two = 1ull << TL_EVENT_BAR | 1ull << TL_EVENT_ACTION | 1ull << TL_EVENT_REPORT;
+    return 1u + (unsigned)(two >> (kind & 63) & 1);
 }
 #endif
 

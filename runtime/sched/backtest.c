@@ -66,6 +66,8 @@ struct tl_backtest {
     uint64_t market_served;   /* staged market records that are in the log and not collected */
     int64_t quantum;          /* records still to be served in this run */
     uint64_t handled_kinds;   /* a bit for each kind that has a handler: these take compute time */
+    int64_t report_ns;        /* the least that a report takes from the venue */
+    int64_t answer_ns;        /* the least from a record to a report of what its handler sent */
     int64_t last_history_ns;  /* what is due after it, when history has ended, does not happen */
     tl_decisions *decisions;  /* NULL when they are not written */
     warm_series *warm;
@@ -109,6 +111,8 @@ tl_status tl_backtest_create(const tl_backtest_config *config, tl_backtest **out
     b->busy_until_ns = INT64_MIN;
     b->collected = b->log->begin;
     b->handled_kinds = kinds_with_handlers(config->host);
+    b->report_ns = tl_latency_least_ns(config->report);
+    b->answer_ns = tl_latency_least_ns(config->compute) + tl_latency_least_ns(config->entry) + b->report_ns;
     tl_delay_line *lines[] = {&b->market, &b->bars, &b->sent, &b->entering, &b->reporting, &b->told, &b->rows};
     static const size_t sizes[] = {sizeof(staged),    sizeof(staged),    sizeof(tl_command), sizeof(tl_command),
                                    sizeof(tl_report), sizeof(tl_report), sizeof(data_row)};
@@ -169,6 +173,11 @@ static int64_t later(int64_t ns, int64_t by_ns) {
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
+}
+
+/* What a leg takes this time; most runs have none, and then this is asked for each record. */
+static inline int64_t drawn(tl_latency *leg) {
+    return leg == NULL ? 0 : tl_latency_draw(leg);
 }
 
 /* ---- bars ---- */
@@ -233,7 +242,7 @@ static void take_data(tl_backtest *b, const tl_event *event) {
     for (uint32_t i = 0; i < b->input_count && values != NULL; i++) {
         const data_input *input = &b->inputs[i];
         if (input->feed != (uint32_t)event->w[0]) continue;
-        int64_t due_ns = later(event->ts_ns, tl_latency_draw(b->with.feed));
+        int64_t due_ns = later(event->ts_ns, drawn(b->with.feed));
         data_row *row = tl_delay_line_push(&b->rows, due_ns);
         staged *place = tl_delay_line_push(&b->market, due_ns);
         if (row == NULL || place == NULL) {
@@ -257,10 +266,10 @@ static bool take_market(tl_backtest *b) {
     for (const tl_event *end = event + slots; event < end;) {
         unsigned length = tl_event_slots(event->kind);
         const tl_event_tail *tail = (const tl_event_tail *)(event + 1);
-        if (event->kind == TL_EVENT_BAR) {
+        if (TL_UNLIKELY(event->kind == TL_EVENT_BAR)) {
             gather_bar(b, event, tail);
             moved = true;
-        } else if (event->kind == TL_EVENT_DATA) {
+        } else if (TL_UNLIKELY(event->kind == TL_EVENT_DATA)) {
             take_data(b, event);
         } else {
             if (event->kind == TL_EVENT_TRADE && b->with.bars != NULL) {
@@ -268,8 +277,8 @@ static bool take_market(tl_backtest *b) {
                 tl_bars_feed(b->with.bars, event, NULL);
                 moved = true;
             }
-            staged *place = tl_delay_line_push(&b->market, later(event->ts_ns, tl_latency_draw(b->with.feed)));
-            if (place == NULL) {
+            staged *place = tl_delay_line_push(&b->market, later(event->ts_ns, drawn(b->with.feed)));
+            if (TL_UNLIKELY(place == NULL)) {
                 b->no_memory = true;
             } else {
                 place->event = *event;
@@ -287,7 +296,7 @@ static bool take_venue_output(tl_backtest *b) {
     uint32_t count;
     const tl_report *reports = tl_simulator_reports(b->with.simulator, &count);
     for (uint32_t i = 0; i < count; i++)
-        push(b, &b->reporting, later(reports[i].ts_venue_ns, tl_latency_draw(b->with.report)), &reports[i]);
+        push(b, &b->reporting, later(reports[i].ts_venue_ns, drawn(b->with.report)), &reports[i]);
     tl_simulator_clear_output(b->with.simulator);
     return moved || count > 0;
 }
@@ -298,7 +307,7 @@ static void take_gateway_output(tl_backtest *b, int64_t now_ns, bool from_venue)
     uint32_t count;
     const tl_command *commands = tl_gateway_venue_commands(b->with.gateway, &count);
     for (uint32_t i = 0; i < count; i++)
-        push(b, &b->entering, later(now_ns, tl_latency_draw(b->with.entry)), &commands[i]);
+        push(b, &b->entering, later(now_ns, drawn(b->with.entry)), &commands[i]);
     const tl_report *reports = tl_gateway_reports(b->with.gateway, &count);
     int64_t answer_ns = later(now_ns, tl_latency_least_ns(b->with.entry) + tl_latency_least_ns(b->with.report));
     for (uint32_t i = 0; i < count; i++) {
@@ -359,27 +368,26 @@ static void follow_subscriptions(tl_backtest *b) {
 /* Walks the records that the strategy has consumed since the last poll: the market moves on for the gateway, what their handlers sent
  * sets out. Records that were served and taken back are still at the head of the staged market. */
 static void collect(tl_backtest *b) {
-    tl_input_log *log = b->log;
+    const tl_input_log *log = b->log;
     uint32_t count, next = 0;
     const tl_command *commands = tl_mirror_commands(b->mirror, &count);
-    while (b->collected != log->begin) {
-        const tl_event *event = &log->slots[b->collected & log->mask];
-        if (event->kind == TL_EVENT_NONE) {
-            b->collected++;
-            continue;
-        }
+    uint64_t begin = log->begin, at = b->collected;
+    while (at != begin) {
+        const tl_event *event = &log->slots[at & log->mask];
         unsigned length = tl_event_slots(event->kind);
-        const tl_event_tail *tail = length > 1 ? (const tl_event_tail *)(event + 1) : NULL;
+        at += length;
+        if (TL_UNLIKELY(event->kind == TL_EVENT_NONE)) continue;
         if (event->source == TL_SOURCE_MARKET || event->source == TL_SOURCE_BAR) {
             if (MARKING_KINDS >> event->kind & 1) {
+                const tl_event_tail *tail = length > 1 ? (const tl_event_tail *)(event + 1) : NULL;
                 step_gateway(b, event->ts_recv_ns);
                 tl_gateway_market(b->with.gateway, event, tail);
                 take_gateway_output(b, event->ts_recv_ns, false);
                 tl_recorder_market(b->with.recorder, event, tail, event->ts_recv_ns);
             }
             b->counts.events++;
-            if (event->source == TL_SOURCE_MARKET) b->market.head++;
-            if (event->kind == TL_EVENT_DATA) b->rows.head++;
+            b->market.head += event->source == TL_SOURCE_MARKET;
+            b->rows.head += event->kind == TL_EVENT_DATA;
         }
         int64_t sent_ns = later(event->ts_recv_ns, b->compute_ns[event->sequence % COMPUTE_KEPT]);
         for (; next < count && commands[next].input_sequence <= event->sequence; next++)
@@ -387,8 +395,8 @@ static void collect(tl_backtest *b) {
         b->busy_until_ns = sent_ns;
         b->drawn_collected += is_handled(b, event);
         b->counts.records++;
-        b->collected += length;
     }
+    b->collected = at;
     b->market_served = 0;
     b->drawn_served = b->drawn_collected;
     if (count > 0) tl_mirror_clear_commands(b->mirror);
@@ -399,25 +407,26 @@ static void collect(tl_backtest *b) {
 
 /* The compute time of the next record with a handler: the same draw for the same place, whatever was served and taken back before. */
 static int64_t next_compute_ns(tl_backtest *b) {
-    if (b->drawn_served == b->drawn_count) b->drawn_ns[b->drawn_count++ % COMPUTE_KEPT] = tl_latency_draw(b->with.compute);
+    if (b->drawn_served == b->drawn_count) b->drawn_ns[b->drawn_count++ % COMPUTE_KEPT] = drawn(b->with.compute);
     return b->drawn_ns[b->drawn_served++ % COMPUTE_KEPT];
 }
 
 /* Appends a record that is due at due_ns; it waits while the strategy computes. False when the log is full. */
-static bool serve(tl_backtest *b, const tl_event *event, const tl_event_tail *tail, int64_t due_ns, int source) {
-    uint64_t sequence = b->log->next_sequence;
-    if (event->kind == TL_EVENT_DATA) {
+static inline bool serve(tl_backtest *b, const tl_event *event, const tl_event_tail *tail, int64_t due_ns, int source) {
+    if (TL_UNLIKELY(event->kind == TL_EVENT_DATA)) {
         const data_row *row = tl_delay_line_at(&b->rows, (uint64_t)event->w[2]);
         tl_host_set_data_row(b->with.host, (uint32_t)event->w[0], row->values);
     }
-    if (!tl_input_log_append(b->log, event, tail)) return false;
-    tl_event *record = &b->log->slots[(b->log->end - tl_event_slots(event->kind)) & b->log->mask];
-    record->ts_recv_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
+    tl_event *record = tl_input_log_put(b->log, event, tail);
+    if (TL_UNLIKELY(record == NULL)) return false;
+    uint64_t sequence = record->sequence;
+    int64_t at_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
+    record->ts_recv_ns = at_ns;
     record->source = (uint8_t)source;
     int64_t compute_ns = is_handled(b, event) ? next_compute_ns(b) : 0;
     b->compute_ns[sequence % COMPUTE_KEPT] = compute_ns;
-    b->busy_until_ns = later(record->ts_recv_ns, compute_ns);
-    b->counts.now_ns = record->ts_recv_ns;
+    b->busy_until_ns = later(at_ns, compute_ns);
+    b->counts.now_ns = at_ns;
     b->quantum--;
     return true;
 }
@@ -442,27 +451,19 @@ static uint32_t serve_report(tl_backtest *b) {
 /* Market records before `others_ns`: up to the first that has a handler, and behind it those that no answer to what it sends can precede. *handled tells
  * whether one with a handler is among them. */
 static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t others_ns, bool *handled) {
-    uint64_t index = b->market.head + b->market_served;
-    const staged *first = tl_delay_line_at(&b->market, index);
-    if (!serve(b, &first->event, &first->tail, tl_delay_line_ns(&b->market, index), TL_SOURCE_MARKET)) return 0;
-    *handled = is_handled(b, &first->event);
-    if (++index == b->market.tail || max_records == 1) return 1;
-    int64_t report_ns = tl_latency_least_ns(b->with.report);
-    int64_t answer_ns = tl_latency_least_ns(b->with.compute) + tl_latency_least_ns(b->with.entry) + report_ns;
-    int64_t limit_ns = *handled ? later(b->counts.now_ns, answer_ns) : NEVER;
-    limit_ns = least(limit_ns, others_ns);
-    uint32_t served = 1;
-    for (; index < b->market.tail && served < max_records; index++, served++) {
+    uint64_t first = b->market.head + b->market_served, index = first;
+    uint64_t end = b->market.tail - first > max_records ? first + max_records : b->market.tail;
+    for (int64_t limit_ns = others_ns; index < end; index++) {
         int64_t due_ns = tl_delay_line_ns(&b->market, index);
-        if ((due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns) >= limit_ns) break;
+        if (index > first && (due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns) >= limit_ns) break;
         const staged *item = tl_delay_line_at(&b->market, index);
-        if (!serve(b, &item->event, &item->tail, due_ns, TL_SOURCE_MARKET)) break;
+        if (TL_UNLIKELY(!serve(b, &item->event, &item->tail, due_ns, TL_SOURCE_MARKET))) break;
         if (!*handled && is_handled(b, &item->event)) {
             *handled = true;
-            limit_ns = least(limit_ns, later(b->counts.now_ns, answer_ns));
+            limit_ns = least(limit_ns, later(b->counts.now_ns, b->answer_ns));
         }
     }
-    return served;
+    return (uint32_t)(index - first);
 }
 
 static uint32_t serve_bar(tl_backtest *b) {
@@ -546,7 +547,7 @@ static uint32_t wind_up(tl_backtest *b) {
  * them; the gateway's part waits until they are collected. */
 static uint32_t serve_next(tl_backtest *b, uint32_t max_records) {
     uint32_t served = 0;
-    int64_t outside_ns = NEVER, inside_ns = NEVER, report_ns = tl_latency_least_ns(b->with.report);
+    int64_t outside_ns = NEVER, inside_ns = NEVER;
     for (bool changed = true;;) {
         bool after_orders = false, handled = false;
         int64_t history_ns = tl_simulator_next_ns(b->with.simulator, &after_orders);
@@ -588,7 +589,7 @@ static uint32_t serve_next(tl_backtest *b, uint32_t max_records) {
             uint32_t count = serve_inside(b, due_ns, market_ns);
             if (count > 0 || market_ns != due_ns) return count;
         }
-        int64_t others_ns = least(least(outside_ns, inside_ns), later(history_ns, report_ns));
+        int64_t others_ns = least(least(outside_ns, inside_ns), later(history_ns, b->report_ns));
         uint32_t more = serve_market(b, max_records - served, others_ns, &handled);
         b->market_served += more;
         served += more;

@@ -39,15 +39,5 @@ uint32_t tl_input_log_retract(tl_input_log *log) {
 }
 
 bool tl_input_log_append(tl_input_log *log, const tl_event *event, const tl_event_tail *tail) {
-    unsigned slots = tl_event_slots(event->kind);
-    uint64_t end = log->end;
-    bool skip = slots == 2 && (end & log->mask) == log->mask;
-    if (end + skip + slots - log->begin > log->mask + 1) return false;
-    if (skip) log->slots[end++ & log->mask] = (tl_event){.kind = TL_EVENT_NONE};
-    tl_event *slot = &log->slots[end & log->mask];
-    *slot = *event;
-    slot->sequence = log->next_sequence++;
-    if (slots == 2) memcpy(slot + 1, tail, sizeof *tail);
-    log->end = end + slots;
-    return true;
+    return tl_input_log_put(log, event, tail) != NULL;
 }

@@ -30,4 +30,21 @@ uint32_t tl_input_log_retract(tl_input_log *log);
 /* Appends a copy of a record, stamped; `tail` is read only for kinds that have one. False when the log is full. */
 bool tl_input_log_append(tl_input_log *log, const tl_event *event, const tl_event_tail *tail);
 
+#ifndef TL_CDEF
+/* The same; gives the record as it stands in the log, NULL when that is full. */
+static inline tl_event *tl_input_log_put(tl_input_log *log, const tl_event *event, const tl_event_tail *tail) {
+    unsigned slots = tl_event_slots(event->kind);
+    uint64_t end = log->end;
+    bool skip = slots == 2 && (end & log->mask) == log->mask;
+    if (TL_UNLIKELY(end + skip + slots - log->begin > log->mask + 1)) return NULL;
+    if (TL_UNLIKELY(skip)) log->slots[end++ & log->mask] = (tl_event){.kind = TL_EVENT_NONE};
+    tl_event *slot = &log->slots[end & log->mask];
+    *slot = *event;
+    slot->sequence = log->next_sequence++;
+    if (slots == 2) *(tl_event_tail *)(slot + 1) = *tail;
+    log->end = end + slots;
+    return slot;
+}
+#endif
+
 #endif
