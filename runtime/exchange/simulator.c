@@ -196,7 +196,6 @@ void tl_simulator_want(tl_simulator *s, uint32_t instrument, uint32_t what) {
 /* Plays the next record of an input. */
 static void play(tl_simulator *s, tl_tape_entry entry) {
     tl_venue *v = &s->venue;
-    bool own = tl_own_orders_open(v->own) > 0;
     if (entry.ts_ns > v->now_ns) v->now_ns = entry.ts_ns; /* what expires by then has expired: it was due before */
     const input *one = &s->inputs[entry.input];
     if (TL_LIKELY(one->replay != NULL)) {
@@ -205,7 +204,9 @@ static void play(tl_simulator *s, tl_tape_entry entry) {
             s->tape.heap[0].ts_ns = next_ns;
             s->record = s->tape.heap[0];
             s->due_ns = next_ns;
-            s->due = own || tl_own_orders_open(v->own) > 0 || s->untold ? DUE_UNKNOWN : DUE_RECORD;
+            /* Without CSV data no order is a fill model's, and only the engine's expire. */
+            bool first = !s->untold && s->feeds == 0 && tl_engine_next_expiry_ns(v->engine) > next_ns;
+            s->due = first ? DUE_RECORD : DUE_UNKNOWN;
             return;
         }
     } else if (one->feed != NULL) {

@@ -360,18 +360,28 @@ static inline bool is_behind_best(const tl_venue *v, const tl_venue_instrument *
                                       : touch->price > of->top.ask_price && of->top.ask_price != TL_ABSENT;
 }
 
+/* What own orders show of a level; *elsewhere, the own orders of that side not met yet, is counted down. */
+static int64_t own_in_level(const tl_venue *v, uint32_t instrument, int side, int64_t price, uint32_t *elsewhere) {
+    int64_t shown = 0;
+    for (uint32_t handle = v->of[instrument].own.first; handle != 0 && *elsewhere > 0;) {
+        const tl_own_order *order = tl_own_orders_at(v->own, handle);
+        handle = order->next;
+        if (order->rest_price != price || order->side != side) continue;
+        shown += order->rest_quantity;
+        --*elsewhere;
+    }
+    return shown;
+}
+
 /* The best level of a side with what is left of it without own orders. */
 static void best_of_others(const tl_venue *v, uint32_t instrument, int side, int64_t *price, int64_t *size) {
+    uint32_t own = tl_engine_resting(v->engine, instrument, side);
     for (uint32_t i = 0;; i++) {
         uint32_t index = tl_books_level_at(v->books, instrument, side, i);
         if (index == TL_BOOK_NIL) break;
         const tl_book_level *level = tl_books_level(v->books, index);
         int64_t left = level->quantity;
-        for (uint32_t handle = v->of[instrument].own.first; handle != 0;) {
-            const tl_own_order *order = tl_own_orders_at(v->own, handle);
-            if (order->side == side && order->rest_price == level->price) left -= order->rest_quantity;
-            handle = order->next;
-        }
+        if (own > 0) left -= own_in_level(v, instrument, side, level->price, &own);
         if (left > 0) {
             *price = level->price;
             *size = left;

@@ -176,14 +176,16 @@ static int apply_report(tl_host *h, const tl_event *event, const tl_event_tail *
     return TL_STAGE_ORDER;
 }
 
+/* Whether the view holds an instrument, which may have joined the table since. */
+static bool is_in_view(tl_host *h, uint32_t instrument) {
+    if (tl_view_ensure(h->view) == TL_OK) h->instrument_count = tl_instruments_count(h->config.instruments);
+    return instrument < h->instrument_count;
+}
+
 /* Applies a record that is about one instrument. The stage that it asks for, 0 for none. */
 static int apply_market(tl_host *h, const tl_event *event) {
     const tl_event_tail *tail = (const tl_event_tail *)(event + 1);
-    if (TL_UNLIKELY(event->instrument >= h->instrument_count)) {
-        h->instrument_count =
-            tl_view_ensure(h->view) == TL_OK ? tl_instruments_count(h->config.instruments) : h->instrument_count;
-        if (event->instrument >= h->instrument_count) return 0;
-    }
+    if (TL_UNLIKELY(event->instrument >= h->instrument_count) && !is_in_view(h, event->instrument)) return 0;
     tl_view_instrument *r = tl_view_at(h->view, event->instrument);
     int stage = 0;
     switch (event->kind) {
