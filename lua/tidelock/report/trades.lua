@@ -28,12 +28,16 @@ local function notional(instrument, quantity, price)
   return value[0]
 end
 
---- A part of an amount, by quantity, so that the parts of a whole add up to it: `done` of `whole` were shared out before.
+--- What falls on the first `quantity` of a `whole` that an amount is shared over.
+local function upto(amount, whole, quantity)
+  if quantity == whole then return amount + 0LL end
+  return ffi.cast("int64_t", math.floor(tonumber(amount) * (tonumber(quantity) / tonumber(whole)) + 0.5))
+end
+
+--- A part of an amount, by quantity, so that the parts of a whole add up to it: `done` of `whole` were shared out before. No closure: this is compiled.
 local function share(amount, whole, done, part)
   if amount == 0 then return 0LL end
-  local exact, total = tonumber(amount), tonumber(whole)
-  local function upto(q) return q == whole and amount or ffi.cast("int64_t", math.floor(exact * (tonumber(q) / total) + 0.5)) end
-  return upto(done + part) - upto(done)
+  return upto(amount, whole, done + part) - upto(amount, whole, done)
 end
 
 --- Pairs fills into round trips.
