@@ -354,15 +354,17 @@ bool gateway_book_fill(tl_gateway *gateway, gateway_order *order, int64_t quanti
 
 /* Moves a stake's exposure, and what follows from it, in place: this runs for each quote of what is held. */
 static inline void expose(ledger *sums, const tl_instrument *instrument, stake *one, int64_t exposure) {
-    stake before = *one;
+    int64_t exposed = one->exposure, worst = one->worst, bound = one->bound;
     one->exposure = exposure;
     if (!derive_worst(one)) {
-        *one = before;
+        one->exposure = exposed;
+        one->worst = worst;
+        one->bound = bound;
         return;
     }
-    sums->exposure += (tl_int128)exposure - before.exposure;
-    sums->worst += (tl_int128)one->worst - before.worst;
-    if (instrument->margin_e8 == 0) sums->bound_full_value += (tl_int128)one->bound - before.bound;
+    sums->exposure += (tl_int128)exposure - exposed;
+    sums->worst += (tl_int128)one->worst - worst;
+    if (instrument->margin_e8 == 0) sums->bound_full_value += (tl_int128)one->bound - bound;
 }
 
 void gateway_revalue(tl_gateway *gateway, uint32_t id, int64_t now_ns) {
