@@ -77,6 +77,12 @@ static void tell(tl_gateway *gateway, const gateway_order *order, tl_report *r) 
     gateway_tell(gateway, order->strategy, r);
 }
 
+/* A price and a quantity that a report is not about are those that the venue acknowledged last. */
+static void state_terms(const gateway_order *order, tl_report *r) {
+    r->price = order->record.last.price;
+    r->quantity = order->record.last.quantity;
+}
+
 static bool report_fill(tl_gateway *gateway, gateway_order *order, tl_report *r, int64_t now_ns) {
     tl_order_record *record = &order->record;
     if (r->quantity <= 0 || r->price == TL_ABSENT || r->liquidity > TL_LIQUIDITY_AUCTION) {
@@ -128,8 +134,7 @@ static bool report_end(tl_gateway *gateway, gateway_order *order, tl_report *r, 
         return false;
     }
     order->record.reason = r->reason;
-    r->price = order->record.last.price;
-    r->quantity = order->record.last.quantity;
+    state_terms(order, r);
     tell(gateway, order, r);
     gateway_order_end(gateway, order, now_ns);
     return true;
@@ -176,6 +181,7 @@ static bool report_replace_rejected(tl_gateway *gateway, gateway_order *order, t
         order->record.wanted_price = order->record.last.price;
         order->record.wanted_quantity = order->record.last.quantity;
         order->record.updated_ns = now_ns;
+        state_terms(order, r);
         tell(gateway, order, r);
     }
     if (!open) return true;
@@ -198,6 +204,7 @@ static bool report_cancel_rejected(tl_gateway *gateway, gateway_order *order, tl
     if (asked) {
         move(order, TL_REPORT_CANCEL_REJECTED, false);
         order->record.updated_ns = now_ns;
+        state_terms(order, r);
         tell(gateway, order, r);
     }
     /* What the gateway wanted meanwhile was left to the strategy's cancel. */
@@ -223,8 +230,7 @@ static bool report_working(tl_gateway *gateway, gateway_order *order, tl_report 
         return false;
     }
     if (fit) adopt_terms(gateway, order, r);
-    r->price = order->record.last.price;
-    r->quantity = order->record.last.quantity;
+    state_terms(order, r);
     order->record.updated_ns = now_ns;
     gateway_order_rest(gateway, order);
     gateway_recount(gateway, order);

@@ -99,6 +99,13 @@ describe("a risk limit of a strategy or an account", function()
       assert.equal("new", outcome(b, "sell", 100, 100)) -- as much on the other side
       assert.equal("denied risk_exposure", outcome(b, "sell", 1, 100))
     end)
+    on_both({ max_gross_exposure_e8 = 1000000000000 }, function(b)
+      local _, id = outcome(b, "buy", 90, 100)
+      b:fill(id, 90, 100)
+      b:quote(119.99, 120.01)
+      assert.equal("denied risk_exposure", outcome(b, "buy", 1, 120))
+      assert.equal("new", outcome(b, "sell", 90, 120)) -- the mark alone broke the limit: what reduces passes
+    end)
   end)
 
   it("bounds the number of open orders", function()
