@@ -524,15 +524,16 @@ static uint32_t serve_inside(tl_backtest *b, int64_t due_ns, int64_t market_ns) 
     return tl_host_take_timer(b->with.host, due_ns, &event) ? serve(b, &event, NULL, due_ns, TL_SOURCE_TIMER) : 0;
 }
 
+/* The phase, so that on_start knows whether history follows, then the start. */
 static uint32_t serve_start(tl_backtest *b, int64_t history_ns) {
     if (b->stage == STAGE_NEW) {
         b->stage = STAGE_STARTED;
         b->counts.first_ns = b->counts.now_ns = history_ns == NEVER ? 0 : history_ns;
-        return serve_own(b, TL_EVENT_START, 0);
+        b->history_phase = b->counts.warming > 0;
+        return serve_own(b, TL_EVENT_PHASE, b->history_phase ? TL_PHASE_HISTORY : TL_PHASE_LIVE);
     }
     b->stage = STAGE_PLAYING;
-    b->history_phase = b->counts.warming > 0;
-    return serve_own(b, TL_EVENT_PHASE, b->counts.warming > 0 ? TL_PHASE_HISTORY : TL_PHASE_LIVE);
+    return serve_own(b, TL_EVENT_START, 0);
 }
 
 /* After the strategy was stopped what is under way still arrives: orders sent in on_stop trade. */
