@@ -64,7 +64,7 @@ $(BIN): $(BUILD)/obj/main.o $(LIB) $(CDEF) | $(BUILD)/source
 
 $(BUILD)/source:
 	@mkdir -p $(@D)
-	@ln -sfn $(CURDIR) $@
+	@ln -sfnr $(CURDIR) $@
 
 # The FFI declarations are the headers themselves, once through the preprocessor.
 $(CDEF): $(HDR) $(BUILD)/sources
