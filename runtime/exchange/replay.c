@@ -80,6 +80,11 @@ static tl_status find_instruments(tl_venue *v, const char *path) {
         seen += count;
         if (count == 0) break;
     }
+    int32_t shared = directory != NULL ? tl_itch_shared_locate(directory) : -1;
+    if (shared >= 0)
+        status =
+            tl_error_set(TL_ERR_FORMAT, "%s: the stock locate %d stands for several symbols; a replay wants one for each",
+                         path, (int)shared);
     free(batch);
     tl_itch_directory_destroy(directory);
     tl_itch_close(reader);
@@ -457,6 +462,11 @@ static void begin_day(tl_replay *r, uint32_t instrument) {
     tl_venue_set_state(v, instrument, r->phase, TL_STATE_UNKNOWN, "");
 }
 
+/* Whether an add names the symbol that its locate stands for. */
+static bool is_of(const tl_venue *v, const tl_itch_message *m, uint32_t instrument) {
+    return memcmp(m->stock, tl_instruments_at(v->instruments, instrument)->symbol, TL_ITCH_STOCK_BYTES) == 0;
+}
+
 static void play(tl_replay *r, const tl_itch_message *m, uint32_t instrument) {
     tl_venue *v = r->venue;
     if (TL_UNLIKELY(m->type == TL_ITCH_SYSTEM_EVENT)) {
@@ -471,7 +481,10 @@ static void play(tl_replay *r, const tl_itch_message *m, uint32_t instrument) {
     switch (m->type) {
     case TL_ITCH_ADD:
     case TL_ITCH_ADD_ATTRIBUTED:
-        add(r, m, instrument);
+        if (TL_UNLIKELY(!is_of(v, m, instrument)))
+            problem(r, m, TL_ITCH_PROBLEM_BAD_FIELD);
+        else
+            add(r, m, instrument);
         break;
     case TL_ITCH_EXECUTED:
     case TL_ITCH_EXECUTED_AT_PRICE:

@@ -106,6 +106,13 @@ void tl_itch_directory_destroy(tl_itch_directory *directory);
 /* The instrument a message is about, (uint32_t)TL_NO_INSTRUMENT when it is about none or about one that was not named yet. */
 uint32_t tl_itch_instrument(tl_itch_directory *directory, const tl_itch_message *message);
 
+/* The same where a locate may stand for several symbols, as made-up files have it: a message that names an order is then about the instrument of
+ * that order in `books`. */
+uint32_t tl_itch_instrument_among(tl_itch_directory *directory, const tl_books *books, const tl_itch_message *message);
+
+/* A locate that stood for several symbols so far, -1 when there is none. */
+int32_t tl_itch_shared_locate(const tl_itch_directory *directory);
+
 /* What a message says of the trading state: a tl_trading_state, or -1 when it says nothing. System events apply to all. */
 int tl_itch_state(const tl_itch_message *message);
 

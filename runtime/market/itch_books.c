@@ -11,14 +11,24 @@ enum { LOCATES = 65536 };
 /* Messages between a look at an order's slot, at the order, at its level, and its turn. */
 enum { AHEAD_SLOT = 24, AHEAD_ORDER = 16, AHEAD_LEVEL = 8, AHEAD_PLACE = 4, LOOKS = 32 };
 
+/* What a locate stands for. */
+typedef struct named {
+    uint64_t letters; /* of the symbol, as in a message's `stock` */
+    uint32_t id;      /* id + 1, 0 = not named yet */
+    uint32_t reserved;
+} named;
+
 struct tl_itch_directory {
     tl_instruments *instruments;
-    uint32_t ids[LOCATES]; /* id + 1, 0 = not named yet */
+    int32_t shared; /* a locate that stood for several symbols, -1 for none */
+    named of[LOCATES];
 };
 
 tl_itch_directory *tl_itch_directory_create(tl_instruments *instruments) {
     tl_itch_directory *directory = calloc(1, sizeof *directory);
-    if (directory != NULL) directory->instruments = instruments;
+    if (directory == NULL) return NULL;
+    directory->instruments = instruments;
+    directory->shared = -1;
     return directory;
 }
 
@@ -33,6 +43,13 @@ static bool is_symbol(const char *text) {
     return text[0] != 0;
 }
 
+/* The symbol that a message names, 0 when it names none. */
+static inline uint64_t letters_of(const tl_itch_message *m) {
+    uint64_t letters;
+    memcpy(&letters, m->stock, sizeof letters);
+    return letters;
+}
+
 static uint32_t name_instrument(tl_itch_directory *directory, const tl_itch_message *m) {
     if (!is_symbol(m->stock)) return (uint32_t)TL_NO_INSTRUMENT;
     uint32_t id = tl_instruments_find(directory->instruments, m->stock);
@@ -42,13 +59,20 @@ static uint32_t name_instrument(tl_itch_directory *directory, const tl_itch_mess
         strcpy(one.symbol, m->stock);
         if (tl_instruments_add(directory->instruments, &one, &id) != TL_OK) return (uint32_t)TL_NO_INSTRUMENT;
     }
-    directory->ids[m->locate] = id + 1;
+    named *entry = &directory->of[m->locate];
+    if (entry->id != 0 && entry->id != id + 1) directory->shared = m->locate;
+    *entry = (named){.letters = letters_of(m), .id = id + 1};
     return id;
 }
 
+int32_t tl_itch_shared_locate(const tl_itch_directory *directory) {
+    return directory->shared;
+}
+
 static inline uint32_t instrument_of(tl_itch_directory *directory, const tl_itch_message *m) {
-    uint32_t id = directory->ids[m->locate];
-    if (TL_LIKELY(id != 0 && m->type != TL_ITCH_STOCK_DIRECTORY)) return id - 1;
+    const named *entry = &directory->of[m->locate];
+    uint64_t letters = letters_of(m);
+    if (TL_LIKELY(entry->id != 0 && (letters == 0 || letters == entry->letters))) return entry->id - 1;
     return name_instrument(directory, m);
 }
 
@@ -128,6 +152,17 @@ static inline void apply(tl_books *books, uint32_t instrument, const tl_itch_mes
         change(books, m, counts);
 }
 
+static uint32_t instrument_of_order(const tl_books *books, uint64_t reference) {
+    uint32_t slot = books_find(books, reference);
+    if (slot == TL_BOOKS_NO_SLOT) return (uint32_t)TL_NO_INSTRUMENT;
+    return books->levels[books->orders[books->slots[slot].order].level].book_side >> 1;
+}
+
+uint32_t tl_itch_instrument_among(tl_itch_directory *directory, const tl_books *books, const tl_itch_message *m) {
+    if (TL_LIKELY(directory->shared < 0 || !names_order(m->type))) return instrument_of(directory, m);
+    return instrument_of_order(books, m->reference);
+}
+
 /* GCC takes a function that only prefetches for one without effect and drops its calls, unless it is inlined
  * before it looks. */
 #define LOOK __attribute__((always_inline)) static inline
@@ -147,7 +182,7 @@ LOOK void look_at_slot(const tl_books *books, const tl_itch_message *m) {
 LOOK look look_at_order(const tl_books *books, const tl_itch_directory *directory, const tl_itch_message *m) {
     look found = {.order = TL_BOOK_NIL};
     if (is_add(m->type)) {
-        uint32_t instrument = directory->ids[m->locate] - 1;
+        uint32_t instrument = directory->of[m->locate].id - 1;
         if (instrument < books->instruments) {
             found.book_side = instrument << 1 | (m->side == TL_SIDE_SELL);
             __builtin_prefetch(&books->sides[found.book_side]);
@@ -209,6 +244,8 @@ void tl_itch_apply(tl_books *books, tl_itch_directory *directory, const tl_itch_
             if (i + AHEAD_PLACE < count) look_at_place(books, &looks[(i + AHEAD_PLACE) % LOOKS], &messages[i + AHEAD_PLACE]);
         }
         uint32_t instrument = instrument_of(directory, &messages[i]);
+        if (TL_UNLIKELY(directory->shared >= 0) && names_order(messages[i].type))
+            instrument = instrument_of_order(books, messages[i].reference);
         if (instruments_of != NULL) instruments_of[i] = instrument;
         apply(books, instrument, &messages[i], counts);
     }

@@ -62,7 +62,7 @@ void tl_itch_rows_close(tl_itch_rows *rows) {
 }
 
 static bool about_wanted(tl_itch_rows *rows, const tl_itch_message *m) {
-    uint32_t instrument = tl_itch_instrument(rows->directory, m);
+    uint32_t instrument = tl_itch_instrument_among(rows->directory, rows->books, m);
     if (TL_UNLIKELY(rows->known != tl_instruments_count(rows->instruments))) {
         rows->known = tl_instruments_count(rows->instruments);
         rows->wanted = tl_instruments_find(rows->instruments, rows->symbol);
