@@ -178,6 +178,7 @@ describe("a replayed day", function()
     assert.equal("rejected 5 closed", quiet(run))
     run:send(open + 3, { id = 6, side = "buy", quantity = 40, price = 100200, tif = "gtc" })
     run:send(open + 3, { id = 7, side = "buy", quantity = 40, price = 100000 })
+    run:send(open + 3, { id = 8, side = "buy", quantity = 40, price = 100100, tif = "gtc" }) -- at the closing cross's price: nothing is assumed
     run:play(close)
     assert.equal("expired 7 end_of_day", quiet(run))
     run:play()

@@ -351,6 +351,14 @@ describe("order", function()
     assert.same({ "sell", 120, "limit", 150, "t" }, { o.side, o.quantity, o.type, o.price, o.tag })
     fill_all()
     assert.equal(-20, C.tl_view_at(w.view, 0).position.quantity_n)
+    order.target { symbol = "AAPL", quantity = 80, type = "limit", price = 150 }
+    w:settle()
+    w:trade(w.venue[#w.venue], 40)
+    w:settle()
+    assert.is_true(order.target { symbol = "AAPL", quantity = 80 }) -- of a partly filled order its rest counts
+    fill_all()
+    order.target { symbol = "AAPL", quantity = -20 }
+    fill_all()
     o = order.target { symbol = "MSFT", quantity = 39 } -- to the lot toward zero
     assert.equal(30, o.quantity)
     assert.equal("unknown_symbol", (code(order.target { symbol = "X", quantity = 1 })))
