@@ -12,10 +12,6 @@ int64_t tl_clock_monotonic_ns(void) {
     return read_clock_ns(CLOCK_MONOTONIC);
 }
 
-int64_t tl_clock_wall_ns(void) {
-    return read_clock_ns(CLOCK_REALTIME);
-}
-
 int64_t tl_clock_process_cpu_ns(void) {
     return read_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }

@@ -10,9 +10,6 @@ enum { TL_NS_PER_US = 1000, TL_NS_PER_MS = 1000000, TL_NS_PER_S = 1000000000 };
 /* CLOCK_MONOTONIC, ns since an arbitrary start. */
 int64_t tl_clock_monotonic_ns(void);
 
-/* CLOCK_REALTIME, ns since the Unix epoch. */
-int64_t tl_clock_wall_ns(void);
-
 /* CPU time of the calling process, ns. */
 int64_t tl_clock_process_cpu_ns(void);
 

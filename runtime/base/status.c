@@ -30,12 +30,3 @@ tl_status tl_error_prefix(tl_status status, const char *format, ...) {
 const char *tl_error_text(void) {
     return error_text;
 }
-
-const char *tl_status_name(tl_status status) {
-    static const char *const names[] = {
-        "TL_OK",        "TL_END",        "TL_ERR_ARGUMENT",  "TL_ERR_NO_MEMORY",
-        "TL_ERR_IO",    "TL_ERR_FORMAT", "TL_ERR_NOT_FOUND", "TL_ERR_EXISTS",
-        "TL_ERR_LIMIT", "TL_ERR_STATE",  "TL_ERR_OVERFLOW",  "TL_ERR_SCRIPT",
-    };
-    return (size_t)status < sizeof names / sizeof *names ? names[status] : "unknown status";
-}

@@ -33,7 +33,4 @@ tl_status tl_error_prefix(tl_status status, const char *format, ...) TL_PRINTF(2
 /* The thread's last error text, never NULL. */
 const char *tl_error_text(void);
 
-/* The name of a status, such as "TL_ERR_IO". */
-const char *tl_status_name(tl_status status);
-
 #endif

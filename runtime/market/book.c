@@ -169,10 +169,6 @@ const tl_book_order *tl_books_order(const tl_books *books, tl_book_handle order)
     return &books->orders[order];
 }
 
-void tl_books_set_owner(tl_books *books, tl_book_handle order, uint32_t owner) {
-    books->orders[order].owner = owner;
-}
-
 const tl_book_level *tl_books_level(const tl_books *books, uint32_t level) {
     return &books->levels[level];
 }

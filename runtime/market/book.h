@@ -82,7 +82,6 @@ void tl_books_clear(tl_books *books, uint32_t instrument);
 
 /* Read access; all O(1). Handles must be live. */
 const tl_book_order *tl_books_order(const tl_books *books, tl_book_handle order);
-void tl_books_set_owner(tl_books *books, tl_book_handle order, uint32_t owner);
 const tl_book_level *tl_books_level(const tl_books *books, uint32_t level);
 void tl_books_top(const tl_books *books, uint32_t instrument, tl_book_top *top);
 

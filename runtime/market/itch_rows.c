@@ -19,7 +19,6 @@ struct tl_itch_rows {
     uint32_t at;     /* next message of the batch */
     uint32_t count;
     uint64_t read;
-    uint64_t printed;
     tl_itch_problem_counts order_problems;
     tl_itch_message messages[BATCH];
 };
@@ -152,7 +151,6 @@ bool tl_itch_rows_next(tl_itch_rows *rows, char *buffer, size_t capacity, size_t
                 out = print_level(rows, TL_SIDE_BUY, i, out);
             }
             *out++ = '\n';
-            rows->printed++;
         }
     }
     *length = (size_t)(out - buffer);
@@ -161,10 +159,6 @@ bool tl_itch_rows_next(tl_itch_rows *rows, char *buffer, size_t capacity, size_t
 
 uint64_t tl_itch_rows_messages(const tl_itch_rows *rows) {
     return rows->read;
-}
-
-uint64_t tl_itch_rows_printed(const tl_itch_rows *rows) {
-    return rows->printed;
 }
 
 uint64_t tl_itch_rows_consumed(const tl_itch_rows *rows) {

@@ -26,7 +26,6 @@ void tl_itch_rows_close(tl_itch_rows *rows);
 bool tl_itch_rows_next(tl_itch_rows *rows, char *buffer, size_t capacity, size_t *length);
 
 uint64_t tl_itch_rows_messages(const tl_itch_rows *rows); /* read so far */
-uint64_t tl_itch_rows_printed(const tl_itch_rows *rows);  /* rows so far */
 uint64_t tl_itch_rows_consumed(const tl_itch_rows *rows); /* bytes of the file */
 uint64_t tl_itch_rows_size(const tl_itch_rows *rows);     /* 0 when not known */
 bool tl_itch_rows_seen(const tl_itch_rows *rows);         /* the file names the symbol */

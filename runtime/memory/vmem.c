@@ -26,14 +26,6 @@ tl_status tl_vmem_reserve(tl_vmem *memory, size_t bytes) {
     return TL_OK;
 }
 
-void tl_vmem_clear(tl_vmem *memory, size_t from, size_t bytes) {
-    size_t page = page_bytes();
-    size_t first = (from + page - 1) & ~(page - 1);
-    size_t end = (from + bytes) & ~(page - 1);
-    if (end > memory->bytes) end = memory->bytes;
-    if (first < end) madvise((char *)memory->base + first, end - first, MADV_DONTNEED);
-}
-
 void tl_vmem_release(tl_vmem *memory) {
     if (memory->base != NULL) munmap(memory->base, memory->bytes);
     memory->base = NULL;

@@ -17,9 +17,6 @@ typedef struct tl_vmem {
  * exhausted. */
 tl_status tl_vmem_reserve(tl_vmem *memory, size_t bytes);
 
-/* Gives pages of a range back to the system: they read as zero again. `from` and `bytes` are rounded inwards to pages. */
-void tl_vmem_clear(tl_vmem *memory, size_t from, size_t bytes);
-
 /* Gives everything back; harmless when nothing is reserved. */
 void tl_vmem_release(tl_vmem *memory);
 

@@ -26,10 +26,6 @@ void tl_delay_line_close(tl_delay_line *line);
 bool tl_delay_line_grow(tl_delay_line *line);
 
 #ifndef TL_CDEF
-static inline bool tl_delay_line_is_empty(const tl_delay_line *line) {
-    return line->head == line->tail;
-}
-
 /* Room for one more item that comes out at `at_ns`, or with its predecessor when that is later; to be filled by the caller. NULL when there is no
  * memory. */
 static inline void *tl_delay_line_push(tl_delay_line *line, int64_t at_ns) {

@@ -28,10 +28,6 @@ bool tl_runtime_stopping(const tl_host *h) {
     return h->lua.arena.refused_bytes != 0;
 }
 
-int tl_runtime_phase(const tl_host *h) {
-    return h->phase;
-}
-
 const tl_host_config *tl_runtime_config(const tl_host *h) {
     return &h->config;
 }

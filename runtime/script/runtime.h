@@ -61,8 +61,6 @@ int64_t tl_runtime_now_ns(const tl_host *host);
 int64_t tl_runtime_started_ns(const tl_host *host);
 /* True once the host wants the script to end, whatever it catches. */
 bool tl_runtime_stopping(const tl_host *host);
-/* The phase as tl_phase. */
-int tl_runtime_phase(const tl_host *host);
 
 /* The configuration and the agents. */
 const tl_host_config *tl_runtime_config(const tl_host *host);

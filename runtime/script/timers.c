@@ -139,10 +139,6 @@ bool tl_timers_cancel(tl_timers *timers, uint32_t id) {
     return true;
 }
 
-bool tl_timers_armed(const tl_timers *timers, uint32_t id) {
-    return find(timers, id) != NULL;
-}
-
 int64_t tl_timers_next_ns(const tl_timers *timers) {
     return timers->count > 0 ? timers->heap[0].deadline_ns : INT64_MAX;
 }

@@ -41,7 +41,6 @@ void tl_timers_destroy(tl_timers *timers);
 uint32_t tl_timers_set(tl_timers *timers, const tl_timer *timer, int64_t now_ns);
 /* False when it is not armed. */
 bool tl_timers_cancel(tl_timers *timers, uint32_t id);
-bool tl_timers_armed(const tl_timers *timers, uint32_t id);
 
 /* INT64_MAX when nothing is armed. */
 int64_t tl_timers_next_ns(const tl_timers *timers);

@@ -165,8 +165,8 @@ describe("order books", function()
 
   it("know their owner", function()
     local books = books_of()
-    add(books, 0, 1, BUY, 5, 5)
-    C.tl_books_set_owner(books, handle[0], 42)
+    C.tl_books_ensure(books, 0)
+    assert.equal(0, C.tl_books_add(books, 0, 1, BUY, 5, 5, 42, handle))
     assert.equal(42, C.tl_books_order(books, C.tl_books_find(books, 1)).owner)
   end)
 
