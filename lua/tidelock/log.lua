@@ -46,6 +46,13 @@ local function line(level, text)
   if allowed(PRINT) then write(level, text) end
 end
 
+--- The text of a format and its arguments. What does not fit raises at the line that logs.
+local function formatted(format, ...)
+  local ok, result = pcall(require("tidelock.runtime.sandbox").format, format, ...)
+  if not ok then error((tostring(result):gsub("to '%?'", "to 'format'")), 3) end
+  return result
+end
+
 local function leveled(level)
   return function(format, ...)
     if type(format) ~= "string" then error("log: the first argument is a format string, not a " .. type(format), 2) end
@@ -55,13 +62,9 @@ local function leveled(level)
     local text
     if type(last) == "table" and count > arguments_of(format) then
       local arguments = { ... }
-      local ok, result = pcall(require("tidelock.runtime.sandbox").format, format, unpack(arguments, 1, count - 1))
-      if not ok then error(result, 2) end
-      text = result .. " " .. fields_of(last)
+      text = formatted(format, unpack(arguments, 1, count - 1)) .. " " .. fields_of(last)
     else
-      local ok, result = pcall(require("tidelock.runtime.sandbox").format, format, ...)
-      if not ok then error(result, 2) end
-      text = result
+      text = formatted(format, ...)
     end
     write(level, text)
   end

@@ -25,6 +25,11 @@ describe("the sandbox", function()
     ]])
   end)
 
+  it("says at the line that logs what does not fit its format", function()
+    local lines = run [[ log.info("%s", select(2, pcall(function() log.info("%d", "x") end))) ]]
+    assert.matches("lua:%d+: bad argument #2 to 'format' %(number expected, got string%)$", lines[1])
+  end)
+
   it("has no way to the host by require, metatables, string methods or error handlers", function()
     says({ "string false false nil false false false false" }, [[
       local none = {}
