@@ -520,8 +520,8 @@ local function instrument_view(id)
   end
   local static = {
     symbol = ffi.string(one.symbol), venue = ffi.string(one.venue), base = ffi.string(one.base), quote = ffi.string(one.quote),
-    settle = ffi.string(one.settle), multiplier = tonumber(one.multiplier_e8) / 1e8, inverse = false, tick = tonumber(one.tick) / price_unit,
-    lot = tonumber(one.lot) / size_unit, min_quantity = size(one.min_quantity), max_quantity = size(one.max_quantity),
+    settle = ffi.string(one.settle), multiplier = tonumber(one.multiplier_e8) / 1e8, inverse = false, lot = tonumber(one.lot) / size_unit,
+    min_quantity = size(one.min_quantity), max_quantity = size(one.max_quantity),
     min_notional = one.min_notional_e8 ~= 0 and tonumber(one.min_notional_e8) / 1e8 or nil,
   }
   local calendars = C.tl_runtime_config(context.host).calendars
@@ -544,7 +544,8 @@ local function instrument_view(id)
     __index = function(_, key)
       local value = static[key]
       if value ~= nil then return value end
-      if key == "status" then
+      if key == "tick" then return tonumber(one.tick) / price_unit -- a file's later rows may make it finer
+      elseif key == "status" then
         if r.state == 0 then return nil end
         return events.STATUS[r.state]
       elseif key == "open" then return session_time(id, 0)

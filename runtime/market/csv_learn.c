@@ -412,7 +412,11 @@ tl_status tl_csv_scan_symbols(tl_csv_reader *reader, const tl_csv_layout *layout
         tl_csv_seen *seen = NULL;
         status = symbol_seen(symbols, row->symbol, &seen);
         if (status != TL_OK) return tl_error_prefix(status, "%s", reader->path);
-        see(seen, layout, row);
+        /* What its first rows show and no more: units that follow from later ones would let a strategy see ahead. */
+        if (seen->rows < TL_CSV_SAMPLE_ROWS) {
+            seen->rows++;
+            see(seen, layout, row);
+        }
         if (strcmp(last, row->symbol) != 0) {
             symbols->switches++;
             symbols->backwards += ts_ns < last_ns;

@@ -14,6 +14,7 @@ typedef struct tl_csv_seen {
     double greatest_quantity; /* likewise */
     int32_t price_decimals;
     int32_t quantity_decimals;
+    uint32_t rows; /* that were looked at; of a file with a symbol column */
 } tl_csv_seen;
 
 /* The rows at the head of a file. */

@@ -155,6 +155,19 @@ describe("an account's equity", function()
     assert.equal(9900, b:account().gross_exposure)
   end)
 
+  it("takes the last trade where the quote is wider than half its middle", function()
+    local b = bench.new()
+    b:quote(99.99, 100.01)
+    b:fill(b:send("buy", 100, 100), 100, 100)
+    b:trade(100)
+    b:quote(80, 134)
+    assert.equal(0, b:account().unrealized)
+    b:quote(82, 132) -- 50 of 107
+    assert.equal(700, b:account().unrealized)
+    b:quote(75, 126) -- 51 of 100.5
+    assert.equal(0, b:account().unrealized)
+  end)
+
   it("is each account's own where two hold different quantities of one instrument", function()
     local b = bench.new()
     local config, index, state = ffi.new("tl_account_config", { name = "second", currency = "USD", cash_e8 = 1e14, leverage = 1 }), ffi.new "uint32_t[1]",

@@ -123,7 +123,8 @@ describe("execution quality", function()
       -- sold at 100.30, decided at 100.20: better by 0.10
       { at = 9, fill = { side = 2, quantity = 300, price = 10030, arrival = 20040, marks = { 20040, 20100, fixture.ABSENT }, liquidity = 1, waited = 4 } },
     }
-    local e = execution.build(fixture.source(steps, 100000000000LL, instruments), instruments)
+    local source = fixture.source(steps, 100000000000LL, instruments)
+    local e = execution.build(source, instruments)
     local value = 100 * 100.10 + 300 * 100.30
     assert.is_true(math.abs(e.slippage - (100 * 0.05 - 300 * 0.10) / 400) < 1e-12)
     assert.is_true(math.abs(e.slippage_bps - (100 * 0.05 - 300 * 0.10) / value * 1e4) < 1e-9)
@@ -132,6 +133,10 @@ describe("execution quality", function()
     assert.is_nil(e.markouts["10s"])
     assert.is_true(math.abs(e.maker_share - 300 * 100.30 / value) < 1e-12)
     assert.equal(1, e.fill_ratio)
+    source.orders[0].quantity = 200 -- half of it traded
+    assert.equal(400 / 500, execution.build(source, instruments).fill_ratio)
+    source.orders[0].status = native.C.TL_ORDER_DENIED -- what the gateway refused was never offered
+    assert.equal(1, execution.build(source, instruments).fill_ratio)
     assert.equal(1, e.order_to_trade)
     assert.equal(4, e.queue_time_ns)
     assert.equal(4, e.queue_time_p50_ns)

@@ -37,6 +37,8 @@ describe("round trips", function()
     assert.same({ 33, 34, 34 }, { tonumber(list.at[0].fees_e8), tonumber(list.at[1].fees_e8), tonumber(list.at[2].fees_e8) })
     local rebate = pair { fill(1, BUY, 300, 1000, -100), fill(2, SELL, 100, 1000), fill(3, SELL, 200, 1000) }
     assert.equal(-100, tonumber(rebate.at[0].fees_e8 + rebate.at[1].fees_e8))
+    local closing = pair { fill(1, BUY, 100, 1000), fill(2, BUY, 100, 1000), fill(3, BUY, 100, 1000), fill(4, SELL, 300, 1000, 100) }
+    assert.same({ 33, 34, 33 }, { tonumber(closing.at[0].fees_e8), tonumber(closing.at[1].fees_e8), tonumber(closing.at[2].fees_e8) })
   end)
 
   it("turn a position: what is left of a closing fill opens the other side", function()

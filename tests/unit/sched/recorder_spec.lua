@@ -108,6 +108,23 @@ describe("the recorder", function()
     assert.equal(1, source.totals.maker_fills)
   end)
 
+  it("counts time with any position open once, whatever is held beside it", function()
+    local b = bench_of { "A", "B" }
+    b.quote(10000, 10002)
+    b.quote(10000, 10002, 1)
+    local function trade(at, side, instrument)
+      b.at(at)
+      b.fill(b.order(side, 10, 10001, { instrument = instrument }), 10, 10001, nil, nil, instrument)
+    end
+    trade(1 * S, BUY, 0)
+    trade(3 * S, BUY, 1)
+    trade(4 * S, SELL, 0)
+    trade(6 * S, SELL, 1)
+    trade(8 * S, BUY, 0)
+    b.at(9 * S)
+    assert.equal(tonumber(6 * S), b.finish().totals.exposure_ns)
+  end)
+
   it("marks each hour of data and each close of a bar, also while nothing is held", function()
     local b = bench_of()
     for minute = 0, 150, 10 do

@@ -214,9 +214,14 @@ describe("snapshots", function()
         log.info("%s %s %s %s %s %s", i.tick, i.lot, i.settle, i.zone, i.status, i.min_quantity)
         log.info("%s %s", os.date("%H:%M", i.open / 1e9), i:round(10.006, "buy"))
         log.info("%s %s %s", i:round(10.006), i:round_quantity(7.9), pcall(function() return i.tikc end))
-      end]]
+      end
+      function s:on_stop() log.info("%s", snapshot.instrument("AAPL").tick) end]]
     world:start():append(C.TL_EVENT_STATUS, "AAPL", { C.TL_STATE_TRADING })
     assert.is_true(world:drain())
+    local one = C.tl_instruments_edit(world.instruments, 0)
+    one.tick = one.tick / 10 -- as a file's finer row does
+    world:stop():drain()
+    assert.equal("0.001", world:lines()[4])
     assert.equal("0.01 1 USD America/New_York trading nil", world:lines()[1])
     assert.equal("14:30 10", world:lines()[2])
     assert.equal("10.01 7 false", world:lines()[3])

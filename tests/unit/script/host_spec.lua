@@ -201,6 +201,19 @@ describe("the drain", function()
     assert.equal(C.TL_HOST_STOPPED, C.tl_host_state_of(world.host))
   end)
 
+  it("calls on_book for changes within the depth that was asked for, its last level too", function()
+    local world = new [[local s = strategy { symbols = { "AAPL" }, depth = 2 }
+      function s:on_book(b) log.info("%g", b:bid(1)) end]]
+    world:start()
+    for _, price in ipairs { 10, 9, 8 } do world:level("AAPL", "buy", price, 5):book("AAPL") end
+    assert.is_true(world:drain())
+    local before = #world:lines()
+    world:level("AAPL", "buy", 8, 6):book("AAPL"):drain()
+    assert.equal(before, #world:lines()) -- behind the depth
+    world:level("AAPL", "buy", 9, 6):book("AAPL"):drain()
+    assert.equal(before + 1, #world:lines())
+  end)
+
   it("reports an error once, counts it, tells on_error, and goes on", function()
     local world = new [[local s = strategy {}
       local function deep(q) error("no luck with " .. q.symbol) end
