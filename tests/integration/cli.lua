@@ -35,11 +35,11 @@ function M.run(args, prefix, binary)
   return code, stdout, stderr
 end
 
---- What `make` says with `words`, in the build folder that is under test, by the name that make itself has for it; and its exit code.
+--- What a `make` of its own says with `words`, in the build folder that is under test, by the name that make itself has for it; and its exit code.
 function M.make(words)
   local sanitizers, out = os.getenv "TIDELOCK_SAN" or "", os.tmpname()
   local folder = (os.getenv "TIDELOCK_BUILD" or "build"):gsub("^.*/(build/?[^/]*)$", "%1")
-  local status = os.execute(("make --no-print-directory BUILD='%s' SAN='%s' %s >%s 2>&1"):format(folder, sanitizers, words, out))
+  local status = os.execute(("env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory BUILD='%s' SAN='%s' %s >%s 2>&1"):format(folder, sanitizers, words, out))
   local text = read(out)
   os.remove(out)
   return text, status
