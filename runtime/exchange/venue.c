@@ -340,9 +340,8 @@ static void tell_queues(tl_venue *v, uint32_t instrument) {
         for (uint32_t handle = of->own.first; handle != 0;) {
             tl_own_order *order = tl_own_orders_at(v->own, handle);
             handle = order->next;
-            if (order->stage != TL_OWN_IN_ENGINE || order->rest_price == TL_ABSENT) continue;
             const tl_venue_touch *touch = touch_of(v, order);
-            if (touch == NULL) continue;
+            if (touch == NULL || order->stage != TL_OWN_IN_ENGINE) continue;
             /* What joins a level stands behind; nothing comes in front of the first. Else the queue is walked. */
             int64_t ahead = order->told_ahead, total = touch->quantity;
             if ((ahead == TL_ABSENT || (ahead != 0 && !v->joined)) &&

@@ -24,6 +24,8 @@ static double nearest(double steps) {
 /* The whole number of steps nearest to value * unit. *away receives value * unit - steps * step, exact but for one rounding
  * (hence the fma), and 0 when the value counts as being on the grid. */
 static double steps_of(double value, double unit, double step, double *away) {
+    *away = 0;
+    if (unit == 1 && step == 1 && value < max_exact && value == (double)(int64_t)value) return value; /* whole shares */
     double n = nearest(step == 1 ? value * unit : value * unit / step);
     double off = fma(value, unit, -(n * step));
     if (fabs(off) > step / 2) { /* value * unit was rounded across a half */

@@ -15,6 +15,9 @@ enum { COMPUTE_KEPT = 256, MAX_BATCH = 128, MAX_CLOSING = 4096, MAX_AT_ONCE = 10
     (1ull << TL_EVENT_QUOTE | 1ull << TL_EVENT_TRADE | 1ull << TL_EVENT_BAR | 1ull << TL_EVENT_STATUS |                     \
      1ull << TL_EVENT_MARK | 1ull << TL_EVENT_ACTION)
 
+/* The kinds that only the view looks at. Without a handler nothing follows from them outside the strategy, and most records are of these. */
+#define VIEW_KINDS (1ull << TL_EVENT_LEVEL | 1ull << TL_EVENT_BOOK | 1ull << TL_EVENT_QUEUE)
+
 /* A record on its way to the strategy. */
 typedef struct staged {
     tl_event event;
@@ -66,7 +69,9 @@ struct tl_backtest {
     uint64_t market_served;   /* staged market records that are in the log and not collected */
     int64_t quantum;          /* records still to be served in this run */
     uint64_t handled_kinds;   /* a bit for each kind that has a handler: these take compute time */
+    uint64_t plain_kinds;     /* those of VIEW_KINDS that have none */
     int64_t report_ns;        /* the least that a report takes from the venue */
+    int64_t venue_ns;         /* the least from the gateway to the venue and back */
     int64_t answer_ns;        /* the least from a record to a report of what its handler sent */
     int64_t last_history_ns;  /* what is due after it, when history has ended, does not happen */
     tl_decisions *decisions;  /* NULL when they are not written */
@@ -111,8 +116,10 @@ tl_status tl_backtest_create(const tl_backtest_config *config, tl_backtest **out
     b->busy_until_ns = INT64_MIN;
     b->collected = b->log->begin;
     b->handled_kinds = kinds_with_handlers(config->host);
+    b->plain_kinds = VIEW_KINDS & ~b->handled_kinds;
     b->report_ns = tl_latency_least_ns(config->report);
-    b->answer_ns = tl_latency_least_ns(config->compute) + tl_latency_least_ns(config->entry) + b->report_ns;
+    b->venue_ns = tl_latency_least_ns(config->entry) + b->report_ns;
+    b->answer_ns = tl_latency_least_ns(config->compute) + b->venue_ns;
     tl_delay_line *lines[] = {&b->market, &b->bars, &b->sent, &b->entering, &b->reporting, &b->told, &b->rows};
     static const size_t sizes[] = {sizeof(staged),    sizeof(staged),    sizeof(tl_command), sizeof(tl_command),
                                    sizeof(tl_report), sizeof(tl_report), sizeof(data_row)};
@@ -178,6 +185,10 @@ static int64_t least(int64_t a, int64_t b) {
 /* What a leg takes this time; most runs have none, and then this is asked for each record. */
 static inline int64_t drawn(tl_latency *leg) {
     return leg == NULL ? 0 : tl_latency_draw(leg);
+}
+
+static bool is_plain(const tl_backtest *b, const tl_event *event) {
+    return b->plain_kinds >> event->kind & 1;
 }
 
 /* ---- bars ---- */
@@ -258,34 +269,42 @@ static void take_data(tl_backtest *b, const tl_event *event) {
     }
 }
 
+/* On its way to the strategy; `tail` is NULL for a record of one slot. */
+static inline void stage_market(tl_backtest *b, const tl_event *event, const tl_event_tail *tail) {
+    staged *place = tl_delay_line_push(&b->market, later(event->ts_ns, drawn(b->with.feed)));
+    if (TL_UNLIKELY(place == NULL)) {
+        b->no_memory = true;
+        return;
+    }
+    place->event = *event;
+    if (tail != NULL) place->tail = *tail;
+}
+
 /* True when bars have moved: their closes are to be looked at again. */
 static bool take_market(tl_backtest *b) {
     bool moved = false;
     uint32_t slots;
     const tl_event *event = tl_simulator_events(b->with.simulator, &slots);
-    for (const tl_event *end = event + slots; event < end;) {
-        unsigned length = tl_event_slots(event->kind);
-        const tl_event_tail *tail = (const tl_event_tail *)(event + 1);
+    for (const tl_event *end = event + slots; event < end; event++) {
+        if (is_plain(b, event)) {
+            stage_market(b, event, NULL);
+            continue;
+        }
+        const tl_event_tail *tail = tl_event_slots(event->kind) > 1 ? (const tl_event_tail *)(event + 1) : NULL;
+        if (event->kind == TL_EVENT_TRADE && b->with.bars != NULL) {
+            close_built_bars(b, event->ts_ns);
+            tl_bars_feed(b->with.bars, event, NULL);
+            moved = true;
+        }
         if (TL_UNLIKELY(event->kind == TL_EVENT_BAR)) {
             gather_bar(b, event, tail);
             moved = true;
         } else if (TL_UNLIKELY(event->kind == TL_EVENT_DATA)) {
             take_data(b, event);
         } else {
-            if (event->kind == TL_EVENT_TRADE && b->with.bars != NULL) {
-                close_built_bars(b, event->ts_ns);
-                tl_bars_feed(b->with.bars, event, NULL);
-                moved = true;
-            }
-            staged *place = tl_delay_line_push(&b->market, later(event->ts_ns, drawn(b->with.feed)));
-            if (TL_UNLIKELY(place == NULL)) {
-                b->no_memory = true;
-            } else {
-                place->event = *event;
-                if (length > 1) place->tail = *tail;
-            }
+            stage_market(b, event, tail);
         }
-        event += length;
+        event += tail != NULL;
     }
     return moved;
 }
@@ -309,10 +328,9 @@ static void take_gateway_output(tl_backtest *b, int64_t now_ns, bool from_venue)
     for (uint32_t i = 0; i < count; i++)
         push(b, &b->entering, later(now_ns, drawn(b->with.entry)), &commands[i]);
     const tl_report *reports = tl_gateway_reports(b->with.gateway, &count);
-    int64_t answer_ns = later(now_ns, tl_latency_least_ns(b->with.entry) + tl_latency_least_ns(b->with.report));
     for (uint32_t i = 0; i < count; i++) {
         tl_recorder_report(b->with.recorder, &reports[i], now_ns);
-        push(b, &b->told, from_venue ? now_ns : answer_ns, &reports[i]);
+        push(b, &b->told, from_venue ? now_ns : later(now_ns, b->venue_ns), &reports[i]);
     }
     tl_gateway_clear_output(b->with.gateway);
 }
@@ -371,9 +389,15 @@ static void collect(tl_backtest *b) {
     const tl_input_log *log = b->log;
     uint32_t count, next = 0;
     const tl_command *commands = tl_mirror_commands(b->mirror, &count);
-    uint64_t begin = log->begin, at = b->collected;
+    uint64_t begin = log->begin, at = b->collected, plain = 0;
     while (at != begin) {
         const tl_event *event = &log->slots[at & log->mask];
+        if (is_plain(b, event)) {
+            b->busy_until_ns = event->ts_recv_ns;
+            plain++;
+            at++;
+            continue;
+        }
         unsigned length = tl_event_slots(event->kind);
         at += length;
         if (TL_UNLIKELY(event->kind == TL_EVENT_NONE)) continue;
@@ -396,6 +420,9 @@ static void collect(tl_backtest *b) {
         b->drawn_collected += is_handled(b, event);
         b->counts.records++;
     }
+    b->market.head += plain;
+    b->counts.events += plain;
+    b->counts.records += plain;
     b->collected = at;
     b->market_served = 0;
     b->drawn_served = b->drawn_collected;
@@ -411,23 +438,27 @@ static int64_t next_compute_ns(tl_backtest *b) {
     return b->drawn_ns[b->drawn_served++ % COMPUTE_KEPT];
 }
 
+/* A record reaches the strategy at due_ns, or when that has done computing. */
+static inline void stamp(tl_backtest *b, tl_event *record, int64_t due_ns, int source) {
+    int64_t at_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
+    record->ts_recv_ns = at_ns;
+    record->source = (uint8_t)source;
+    b->busy_until_ns = b->counts.now_ns = at_ns;
+    b->quantum--;
+}
+
 /* Appends a record that is due at due_ns; it waits while the strategy computes. False when the log is full. */
-static inline bool serve(tl_backtest *b, const tl_event *event, const tl_event_tail *tail, int64_t due_ns, int source) {
+static bool serve(tl_backtest *b, const tl_event *event, const tl_event_tail *tail, int64_t due_ns, int source) {
     if (TL_UNLIKELY(event->kind == TL_EVENT_DATA)) {
         const data_row *row = tl_delay_line_at(&b->rows, (uint64_t)event->w[2]);
         tl_host_set_data_row(b->with.host, (uint32_t)event->w[0], row->values);
     }
     tl_event *record = tl_input_log_put(b->log, event, tail);
     if (TL_UNLIKELY(record == NULL)) return false;
-    uint64_t sequence = record->sequence;
-    int64_t at_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
-    record->ts_recv_ns = at_ns;
-    record->source = (uint8_t)source;
+    stamp(b, record, due_ns, source);
     int64_t compute_ns = is_handled(b, event) ? next_compute_ns(b) : 0;
-    b->compute_ns[sequence % COMPUTE_KEPT] = compute_ns;
-    b->busy_until_ns = later(at_ns, compute_ns);
-    b->counts.now_ns = at_ns;
-    b->quantum--;
+    b->compute_ns[record->sequence % COMPUTE_KEPT] = compute_ns;
+    b->busy_until_ns = later(record->ts_recv_ns, compute_ns);
     return true;
 }
 
@@ -457,6 +488,12 @@ static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t other
         int64_t due_ns = tl_delay_line_ns(&b->market, index);
         if (index > first && (due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns) >= limit_ns) break;
         const staged *item = tl_delay_line_at(&b->market, index);
+        if (is_plain(b, &item->event)) {
+            tl_event *record = tl_input_log_put_one(b->log, &item->event);
+            if (TL_UNLIKELY(record == NULL)) break;
+            stamp(b, record, due_ns, TL_SOURCE_MARKET);
+            continue;
+        }
         if (TL_UNLIKELY(!serve(b, &item->event, &item->tail, due_ns, TL_SOURCE_MARKET))) break;
         if (!*handled && is_handled(b, &item->event)) {
             *handled = true;

@@ -318,6 +318,7 @@ int tl_runtime_next(tl_host *h) {
             h->started_ns = h->now_ns;
         }
         int stage = apply(h, event);
+        if (stage == 0) continue;
         if (event->kind == TL_EVENT_STOP) h->state = TL_HOST_STOPPED;
         if (!wants(h, stage) || (h->state == TL_HOST_STOPPED && stage != TL_STAGE_STOP)) {
             h->pending = 0;

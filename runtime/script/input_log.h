@@ -31,18 +31,24 @@ uint32_t tl_input_log_retract(tl_input_log *log);
 bool tl_input_log_append(tl_input_log *log, const tl_event *event, const tl_event_tail *tail);
 
 #ifndef TL_CDEF
-/* The same; gives the record as it stands in the log, NULL when that is full. */
-static inline tl_event *tl_input_log_put(tl_input_log *log, const tl_event *event, const tl_event_tail *tail) {
-    unsigned slots = tl_event_slots(event->kind);
-    uint64_t end = log->end;
-    bool skip = slots == 2 && (end & log->mask) == log->mask;
-    if (TL_UNLIKELY(end + skip + slots - log->begin > log->mask + 1)) return NULL;
-    if (TL_UNLIKELY(skip)) log->slots[end++ & log->mask] = (tl_event){.kind = TL_EVENT_NONE};
-    tl_event *slot = &log->slots[end & log->mask];
+/* The same for a record of one slot; gives it as it stands in the log, NULL when that is full. */
+static inline tl_event *tl_input_log_put_one(tl_input_log *log, const tl_event *event) {
+    if (TL_UNLIKELY(log->end - log->begin > log->mask)) return NULL;
+    tl_event *slot = &log->slots[log->end++ & log->mask];
     *slot = *event;
     slot->sequence = log->next_sequence++;
-    if (slots == 2) *(tl_event_tail *)(slot + 1) = *tail;
-    log->end = end + slots;
+    return slot;
+}
+
+/* The same for any record. */
+static inline tl_event *tl_input_log_put(tl_input_log *log, const tl_event *event, const tl_event_tail *tail) {
+    if (TL_LIKELY(tl_event_slots(event->kind) == 1)) return tl_input_log_put_one(log, event);
+    uint64_t skip = (log->end & log->mask) == log->mask;
+    if (TL_UNLIKELY(log->end + skip + 2 - log->begin > log->mask + 1)) return NULL;
+    if (TL_UNLIKELY(skip)) log->slots[log->end++ & log->mask] = (tl_event){.kind = TL_EVENT_NONE};
+    tl_event *slot = tl_input_log_put_one(log, event);
+    *(tl_event_tail *)(slot + 1) = *tail;
+    log->end++;
     return slot;
 }
 #endif
