@@ -391,14 +391,20 @@ static void best_of_others(const tl_venue *v, uint32_t instrument, int side, int
     *size = 0;
 }
 
-/* The quote is the others': a strategy that quotes around the middle must not follow itself. */
+/* The quote is the others': a strategy that quotes around the middle must not follow itself. Where the message at hand tells its levels, a side of which it
+ * touched none is as it was told. */
 static void top_of_others(const tl_venue *v, uint32_t instrument, tl_book_top *top) {
-    if (TL_LIKELY(!v->of[instrument].busy)) {
+    const tl_venue_instrument *of = &v->of[instrument];
+    if (TL_LIKELY(!of->busy)) {
         tl_books_top(v->books, instrument, top);
         return;
     }
-    best_of_others(v, instrument, TL_SIDE_BUY, &top->bid_price, &top->bid_size);
-    best_of_others(v, instrument, TL_SIDE_SELL, &top->ask_price, &top->ask_size);
+    bool moved[2] = {v->touched_count == 0, v->touched_count == 0};
+    for (uint32_t i = 0; i < v->touched_count; i++)
+        moved[v->touched[i].side == TL_SIDE_SELL] = true;
+    *top = of->top;
+    if (moved[0]) best_of_others(v, instrument, TL_SIDE_BUY, &top->bid_price, &top->bid_size);
+    if (moved[1]) best_of_others(v, instrument, TL_SIDE_SELL, &top->ask_price, &top->ask_size);
 }
 
 void tl_venue_flush(tl_venue *v, uint32_t instrument) {

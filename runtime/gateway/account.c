@@ -185,7 +185,6 @@ int64_t gateway_countable(const tl_gateway *gateway, const gateway_order *order,
 static bool open_stake(const tl_instrument *instrument, const stake *one, int side, int64_t quantity, int64_t value,
                        int64_t fee, bool at_market, stake *next) {
     *next = *one;
-    if ((quantity | value | fee) == 0) return true;
     if (at_market && __builtin_add_overflow(one->at_market[side], quantity, &next->at_market[side])) return false;
     return !__builtin_add_overflow(one->open[side], quantity, &next->open[side]) &&
            !__builtin_add_overflow(one->open_value[side], value, &next->open_value[side]) &&

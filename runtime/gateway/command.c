@@ -95,7 +95,7 @@ static refusal take_new(tl_gateway *gateway, uint32_t index, const tl_command *c
     }
     risk_passed(gateway, order, true, now_ns);
     /* Before anything else touches the stakes that the plan is made of. */
-    gateway_count_as(gateway, order, plan.counted, plan.value, plan.fee, plan.stakes);
+    if (plan.moves) gateway_count_as(gateway, order, plan.counted, plan.value, plan.fee, plan.stakes);
     gateway_order_open(gateway, order);
     gateway_order_rest(gateway, order);
     *taken = order;
@@ -211,7 +211,7 @@ static void command_replace(tl_gateway *gateway, uint32_t index, const tl_comman
     }
     order->bits |= ORDER_REPLACE_IN_FLIGHT;
     /* Before anything else touches the stakes that the plan is made of. */
-    gateway_count_as(gateway, order, plan.counted, plan.value, plan.fee, plan.stakes);
+    if (plan.moves) gateway_count_as(gateway, order, plan.counted, plan.value, plan.fee, plan.stakes);
     gateway_order_rest(gateway, order);
     if (order->group != 0) gateway_recount(gateway, order); /* the others of its group */
     tl_command *command = gateway_send(gateway, order, TL_COMMAND_REPLACE, now_ns);

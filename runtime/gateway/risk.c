@@ -252,12 +252,15 @@ refusal risk_check_limits(tl_gateway *gateway, const gateway_order *order, int64
         plan->value = plan->fee = 0;
     else if (plan->counted != open && !gateway_open_value(gateway, order, plan->counted, &plan->value, &plan->fee))
         return refuse_plainly(TL_REASON_OVERFLOW);
-    if (!gateway_open_stakes(gateway, order, plan->counted, plan->value, plan->fee, plan->stakes))
-        return refuse_plainly(TL_REASON_OVERFLOW);
-    const stake *then = plan->stakes;
-    for (int i = 0; i < 2; i++)
-        if (!check_stake(sums[i], instrument, c->side, now[i], &then[i], &why)) return why;
-    if (!check_power(account, instrument, c->side, now[1], &then[1], &why)) return why;
+    plan->moves = plan->counted != order->counted || plan->value != order->counted_value || plan->fee != order->counted_fee;
+    if (plan->moves) {
+        if (!gateway_open_stakes(gateway, order, plan->counted, plan->value, plan->fee, plan->stakes))
+            return refuse_plainly(TL_REASON_OVERFLOW);
+        const stake *then = plan->stakes;
+        for (int i = 0; i < 2; i++)
+            if (!check_stake(sums[i], instrument, c->side, now[i], &then[i], &why)) return why;
+        if (!check_power(account, instrument, c->side, now[1], &then[1], &why)) return why;
+    }
     for (int i = 0; i < 2; i++)
         if (!check_rate(sums[i], now_ns, &why)) return why;
     return passed;

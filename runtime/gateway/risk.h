@@ -22,7 +22,8 @@ typedef struct risk_plan {
     int64_t counted; /* what it will count in the stakes */
     int64_t value;
     int64_t fee;
-    stake stakes[2]; /* of the strategy and the account, as they will be */
+    stake stakes[2]; /* of the strategy and the account, as they will be; set when they move */
+    bool moves;      /* it will count other than it does */
 } risk_plan;
 
 /* Fields of a new order; the instrument is known to exist. */

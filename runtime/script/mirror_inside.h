@@ -37,9 +37,13 @@ typedef struct mirror_quote {
     uint32_t instrument;
     uint32_t tag;
     uint32_t side;
-    uint32_t slot;            /* of its last order, 0 before any */
-    uint32_t generation;      /* of that slot */
-    uint32_t reserved;        /* 0 */
+    uint32_t slot;         /* of its last order, 0 before any */
+    uint32_t generation;   /* of that slot */
+    int32_t read_rounding; /* of the price read last */
+    double read_quantity;  /* quantity and price as the script gave them last, NaN before, and what was read of them */
+    double read_price;
+    int64_t quantity;
+    int64_t price;
     int64_t asked_quantity;   /* open quantity last asked; -1 when the order was changed by other means since */
     int64_t next_quantity;    /* to be sent when the cancel in flight is answered; 0 = nothing */
     int64_t next_price;       /* its price */

@@ -10,7 +10,8 @@ static uint32_t quote_of(tl_mirror *mirror, uint32_t instrument, uint32_t side, 
     if (mirror->quote_count == MAX_QUOTES) return 0;
     uint32_t kept = ++mirror->quote_count;
     mirror->quote_index[i] = kept;
-    mirror->quotes[kept] = (mirror_quote){.instrument = instrument, .tag = tag, .side = side};
+    mirror->quotes[kept] =
+        (mirror_quote){.instrument = instrument, .tag = tag, .side = side, .read_quantity = NAN, .read_price = NAN};
     return kept;
 }
 
@@ -44,6 +45,21 @@ static uint32_t quote_working(const tl_mirror *mirror, const mirror_quote *q) {
     return q->slot != 0 && order->generation_n == q->generation && tl_order_is_open(order->status_n) ? q->slot : 0;
 }
 
+/* Reads what is asked of a quote; most say again what they said before, at least the quantity. */
+static bool quote_read(tl_mirror *mirror, mirror_quote *q, double quantity, double price, int rounding) {
+    const tl_instrument *instrument = tl_instruments_at(mirror->instruments, q->instrument);
+    if (quantity != q->read_quantity) {
+        if (!mirror_read_quantity(mirror, instrument, FIELD_QUANTITY, quantity, &q->quantity)) return false;
+        q->read_quantity = quantity;
+    }
+    if (price != q->read_price || rounding != q->read_rounding) {
+        if (!mirror_read_price(mirror, instrument, FIELD_PRICE, price, rounding, (int)q->side, &q->price)) return false;
+        q->read_price = price;
+        q->read_rounding = rounding;
+    }
+    return true;
+}
+
 uint32_t tl_mirror_quote(tl_mirror *mirror, uint32_t instrument_id, int side, double quantity, double price,
                          const tl_order_options *options) {
     if (!options) options = &mirror_plain_options;
@@ -62,10 +78,8 @@ uint32_t tl_mirror_quote(tl_mirror *mirror, uint32_t instrument_id, int side, do
         q->asked_quantity = 0;
         return slot != 0 && !mirror_cancel(mirror, slot) ? UINT32_MAX : slot;
     }
-    const tl_instrument *instrument = tl_instruments_at(mirror->instruments, instrument_id);
-    int64_t wanted, at;
-    if (!mirror_read_quantity(mirror, instrument, FIELD_QUANTITY, quantity, &wanted)) return UINT32_MAX;
-    if (!mirror_read_price(mirror, instrument, FIELD_PRICE, price, options->rounding, side, &at)) return UINT32_MAX;
+    if (!quote_read(mirror, q, quantity, price, options->rounding)) return UINT32_MAX;
+    int64_t wanted = q->quantity, at = q->price;
     if (slot == 0) {
         if (!mirror_may_send(mirror, instrument_id)) return UINT32_MAX;
         slot = quote_send(mirror, kept, wanted, at, options);
