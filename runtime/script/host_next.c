@@ -150,8 +150,8 @@ static void take_row(tl_host *h, int64_t input) {
 }
 
 void tl_host_note_traded(tl_host *h, uint32_t instrument) {
-    for (uint32_t i = 0; i < h->traded_count; i++)
-        if (h->traded[i] == instrument) return;
+    tl_view_instrument *r = tl_view_at(h->view, instrument);
+    if (r->traded) return;
     if (h->traded_count == h->traded_capacity) {
         uint32_t grown = h->traded_capacity ? h->traded_capacity * 2 : 16;
         uint32_t *traded = realloc(h->traded, grown * sizeof *traded);
@@ -160,6 +160,7 @@ void tl_host_note_traded(tl_host *h, uint32_t instrument) {
         h->traded_capacity = grown;
     }
     h->traded[h->traded_count++] = instrument;
+    r->traded = 1;
 }
 
 static int apply_report(tl_host *h, const tl_event *event, const tl_event_tail *tail) {

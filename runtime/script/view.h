@@ -50,6 +50,7 @@ typedef struct tl_view_instrument {
     uint8_t stale;
     uint8_t changed; /* within the depth that on_book asks for, since the last one */
     uint8_t marked;  /* its venue sends marks: they value the position */
+    uint8_t traded;  /* orders of it were answered: the account looks at it */
 } tl_view_instrument;
 
 typedef struct tl_view tl_view;
