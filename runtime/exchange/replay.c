@@ -49,6 +49,7 @@ struct tl_replay {
     bool prefetches;        /* the books do not fit a cache */
     bool aggressor_unknown; /* hidden trades always say B (files from 2014-07-14 on) */
     int phase;              /* tl_trading_state of the market by the last system event */
+    bool complete;          /* the end of messages was among them */
     uint32_t wanted[LOCATES];
     uint8_t passed[LOCATES];  /* 1: not wanted, the reader passes over it */
     uint16_t relevant[BATCH]; /* places in batch */
@@ -416,6 +417,7 @@ static void system_event(tl_replay *r, const tl_itch_message *m) {
     tl_venue *v = r->venue;
     int phase = tl_itch_state(m);
     if (phase >= 0) r->phase = phase;
+    if (m->code == 'C') r->complete = true;
     r->close_ns = INT64_MAX;
     for (uint32_t i = 0; i < v->prepared; i++) {
         tl_venue_instrument *of = &v->of[i];
@@ -633,6 +635,10 @@ tl_status tl_replay_follow(tl_replay *r, uint32_t instrument) {
     tl_itch_pass_over(r->reader, r->passed);
     select_relevant(r, from);
     return TL_OK;
+}
+
+bool tl_replay_complete(const tl_replay *r) {
+    return r->complete;
 }
 
 /* ---- counts ---- */

@@ -27,6 +27,9 @@ int64_t tl_replay_step(tl_replay *replay);
  * again up to here. */
 tl_status tl_replay_follow(tl_replay *replay, uint32_t instrument);
 
+/* Whether the end of messages (system event C) was met: nothing of this day comes behind it. */
+bool tl_replay_complete(const tl_replay *replay);
+
 /* Messages played or passed over, problems by kind, broken trades of wanted instruments, bytes of the file. */
 uint64_t tl_replay_messages(const tl_replay *replay);
 void tl_replay_problems(const tl_replay *replay, tl_itch_problem_counts *counts);

@@ -492,6 +492,19 @@ static bool replay_problem(const tl_replay *replay, uint32_t *line, char *text) 
     return true;
 }
 
+bool tl_simulator_complete(const tl_simulator *s) {
+    bool complete = false;
+    for (uint32_t i = 0; i < s->input_count; i++) {
+        if (s->inputs[i].replay != NULL) {
+            if (!tl_replay_complete(s->inputs[i].replay)) return false;
+            complete = true;
+        } else if (s->inputs[i].feed != NULL && tl_csv_kind_of(tl_csv_feed_reader(s->inputs[i].feed)) != TL_CSV_DATA) {
+            return false;
+        }
+    }
+    return complete;
+}
+
 const char *tl_simulator_problem(const tl_simulator *s, uint32_t line) {
     char *text = ((tl_simulator *)s)->problem;
     for (uint32_t i = 0; i < s->input_count; i++) {

@@ -86,6 +86,9 @@ void tl_simulator_want(tl_simulator *simulator, uint32_t instrument, uint32_t wh
  * that arrive at just that time come before it (a bar's open), else history comes first. */
 int64_t tl_simulator_next_ns(tl_simulator *simulator, bool *after_orders);
 
+/* Whether the data say themselves that nothing is missing behind their end: files of ITCH, each with its end of messages (system event C). */
+bool tl_simulator_complete(const tl_simulator *simulator);
+
 /* Processes that record. */
 void tl_simulator_step(tl_simulator *simulator);
 

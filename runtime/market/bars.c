@@ -238,6 +238,15 @@ int64_t tl_bars_next_close_ns(const tl_bars *bars) {
     return bars->heap_count == 0 ? INT64_MAX : close_of(&bars->all[bars->heap[0]]);
 }
 
+int64_t tl_bars_last_close_ns(const tl_bars *bars) {
+    int64_t last_ns = INT64_MIN;
+    for (uint32_t i = 0; i < bars->count; i++) {
+        const bar *now = &bars->all[i].now;
+        if (now->there && !now->empty && now->close_ns > last_ns) last_ns = now->close_ns;
+    }
+    return last_ns;
+}
+
 /* notional / volume, half to even. */
 static int64_t divide(tl_int128 notional, tl_int128 volume) {
     tl_int128 whole = notional / volume, rest = notional % volume;

@@ -31,6 +31,9 @@ void tl_bars_feed(tl_bars *bars, const tl_event *event, const tl_event_tail *tai
 /* When the next open bar closes, INT64_MAX when none is open. A series with `fill` always has one. */
 int64_t tl_bars_next_close_ns(const tl_bars *bars);
 
+/* When the last of the bars in which something traded so far closes, INT64_MIN when there is none. */
+int64_t tl_bars_last_close_ns(const tl_bars *bars);
+
 /* Takes the next bar that closes at or before `now_ns`: fills `event` (ts_ns = the close) and `tail`, returns true. After the last bar of one
  * interval's close it returns a TL_EVENT_BARS record for that interval. False when nothing is due. */
 bool tl_bars_take(tl_bars *bars, int64_t now_ns, tl_event *event, tl_event_tail *tail);

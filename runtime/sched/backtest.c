@@ -74,6 +74,7 @@ struct tl_backtest {
     int64_t venue_ns;         /* the least from the gateway to the venue and back */
     int64_t answer_ns;        /* the least from a record to a report of what its handler sent */
     int64_t last_history_ns;  /* what is due after it, when history has ended, does not happen */
+    int64_t bars_until_ns;    /* the same for bars built from trades */
     tl_decisions *decisions;  /* NULL when they are not written */
     warm_series *warm;
     uint32_t warm_count;
@@ -516,12 +517,13 @@ static uint32_t serve_bar(tl_backtest *b) {
     return serve(b, &bar->event, &bar->tail, due_ns, TL_SOURCE_BAR);
 }
 
-/* When the first of what happens outside the strategy is due, but for history. What would come by itself behind the end of history does not. */
+/* When the first of what happens outside the strategy is due, but for history. What would come by itself behind the end of history does not, but
+ * for bars that a whole day left open. */
 static int64_t outside_next(const tl_backtest *b) {
     int64_t timer_ns = tl_gateway_next_timer_ns(b->with.gateway);
     int64_t built_ns = b->with.bars != NULL ? tl_bars_next_close_ns(b->with.bars) : NEVER;
     if (b->history_over && timer_ns > b->last_history_ns) timer_ns = NEVER;
-    if (b->history_over && built_ns > b->last_history_ns) built_ns = NEVER;
+    if (b->history_over && built_ns > b->bars_until_ns) built_ns = NEVER;
     int64_t first_ns = least(least(tl_delay_line_next_ns(&b->sent), timer_ns), least(b->closing_ns, built_ns));
     return least(first_ns, least(tl_delay_line_next_ns(&b->entering), tl_delay_line_next_ns(&b->reporting)));
 }
@@ -581,6 +583,15 @@ static uint32_t wind_up(tl_backtest *b) {
     return 0;
 }
 
+/* Bars that are open at the end of a whole day are told, as nothing can change them any more; those of data that break off are not. */
+static void end_history(tl_backtest *b) {
+    b->history_over = true;
+    b->bars_until_ns = b->last_history_ns;
+    if (b->with.bars == NULL || !tl_simulator_complete(b->with.simulator)) return;
+    int64_t close_ns = tl_bars_last_close_ns(b->with.bars);
+    if (close_ns > b->bars_until_ns) b->bars_until_ns = close_ns;
+}
+
 /* What comes next: served records, more than one only where a batch can make no difference. Records without a handler send nothing, so history may go on behind
  * them; the gateway's part waits until they are collected. */
 static uint32_t serve_next(tl_backtest *b, uint32_t max_records) {
@@ -595,7 +606,10 @@ static uint32_t serve_next(tl_backtest *b, uint32_t max_records) {
             b->history_phase = false;
             return serve_own(b, TL_EVENT_PHASE, TL_PHASE_LIVE);
         }
-        if (TL_UNLIKELY(history_ns == NEVER && !b->history_over)) b->history_over = changed = true;
+        if (TL_UNLIKELY(history_ns == NEVER && !b->history_over)) {
+            end_history(b);
+            changed = true;
+        }
         if (changed) {
             outside_ns = outside_next(b);
             inside_ns = inside_next(b);

@@ -199,6 +199,27 @@ describe("tidelock backtest", function()
     assert.same({ A = " 100 0 0 100 0 0 100", B = " 100 0 0 100 0 0 100" }, bars_seen '{ "1m", fill = true }')
   end)
 
+  it("tells the bars that a whole ITCH day leaves open, and not those of a day that breaks off", function()
+    local function unhex(text)
+      return (text:gsub("%s", ""):gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+    end
+    local trade = unhex "002c 50 0001 0000 1f1acfe45901 0000000000000000 42 0000000a 5445535420202020 00002742 0000000000000001" -- 09:30
+    local last = unhex "000c 53 0000 0000 1f1acfe45902 43"
+    local script = cli.write(folder .. "/open_bars.lua", [[
+      local strategy, record = require "strategy", require "record"
+      local s = strategy { symbols = { "TEST" }, bars = { "3h", "1d", fill = true } }
+      local seen = ""
+      function s:on_bar(b)
+        seen = seen .. (" %s %d at %s"):format(b.interval, b.volume, b:iso():sub(12, 16))
+        record.result("seen", seen)
+      end
+      return s]])
+    local whole, cut = cli.write(folder .. "/whole_2024-01-02.itch", trade .. last), cli.write(folder .. "/cut_2024-01-02.itch", trade)
+    local seen = backtest(("%s --data %s"):format(script, whole)).custom.seen
+    assert.equal(" 3h 10 at 17:00 3h 0 at 20:00 1d 10 at 21:00", seen)
+    assert.is_nil(backtest(("%s --data %s"):format(script, cut)).custom.seen)
+  end)
+
   it("says in one sentence what is wrong", function()
     local function fails(args, code, pattern)
       local got, out, err = cli.run("backtest " .. args)
