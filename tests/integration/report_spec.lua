@@ -76,6 +76,10 @@ describe("the results of a backtest", function()
     local text = cli.read(folder .. "/series.csv")
     assert.matches("^name,time,value\nfast,%d+%-%d+%-%d+T%d+:%d+:%d+Z,[%d%.]+\n", text)
     assert.matches("\nslow,", text)
+    for value in text:gmatch ",([%d%.]+)\n" do
+      local short = ("%.15g"):format(tonumber(value))
+      if tonumber(short) == tonumber(value) then assert.equal(short, value) end
+    end
   end)
 
   it("are the same, byte for byte, in another process, interpreted, at another batch", function()

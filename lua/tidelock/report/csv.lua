@@ -2,6 +2,7 @@
 local draft = require "tidelock.draft"
 local native = require "tidelock.native"
 local format = require "tidelock.report.format"
+local json = require "tidelock.report.json"
 local ffi = native.ffi
 
 local M = {}
@@ -87,7 +88,7 @@ function M.series(results, path)
   write(path, "name,time,value", total, function(i)
     while i >= first[n] + results.series[n].count do n = n + 1 end
     local series, at = results.series[n], i - first[n]
-    return table.concat({ text_cell(series.name), format.iso(series.ts[at]), ("%.17g"):format(series.values[at]) }, ",")
+    return table.concat({ text_cell(series.name), format.iso(series.ts[at]), json.number(series.values[at]) }, ",")
   end)
 end
 

@@ -1,6 +1,7 @@
 --- JSON whose text depends on the values only: keys in a stated or sorted order, numbers in the shortest form that reads back
 --- the same. (lua-cjson writes keys in the order of `pairs`, which differs from run to run.)
 local ffi = require "ffi"
+local utf8 = require "tidelock.utf8"
 
 local M = {}
 
@@ -25,9 +26,10 @@ end
 
 local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
---- A string literal. `<`, `>` and `&` are escaped too, so that the text can stand inside an HTML script element.
+--- A string literal, with U+FFFD for each byte that is not UTF-8. `<`, `>` and `&` are escaped too, so that the text can stand inside an HTML script
+--- element.
 function M.string(value)
-  return '"' .. value:gsub('[%z\1-\31"\\<>&\127]', function(c)
+  return '"' .. utf8.clean(value):gsub('[%z\1-\31"\\<>&\127]', function(c)
     return escapes[c] or ("\\u%04x"):format(c:byte())
   end):gsub("\226\128([\168\169])", function(c) return c == "\168" and "\\u2028" or "\\u2029" end) .. '"'
 end

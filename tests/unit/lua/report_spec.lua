@@ -69,6 +69,7 @@ describe("JSON", function()
     local text = json.encode { b = 0.1, a = { 1, 2.5, -3e-9 }, c = 'x"</script>\n', d = true, e = 0 / 0, f = 9007199254740993LL }
     assert.equal('{"a":[1,2.5,-3e-09],"b":0.1,"c":"x\\"\\u003c/script\\u003e\\n","d":true,"e":null,"f":9007199254740993}', text)
     assert.equal(1 / 3, cjson.decode(json.encode { 1 / 3 })[1])
+    assert.equal('"a\239\191\189b"', json.encode "a\255b") -- a byte that is not UTF-8
     assert.equal("[]", json.encode(json.list {}))
     assert.equal('{"y":null,"x":1}', json.encode(json.ordered({ x = 1 }, { "y", "x" })))
   end)
