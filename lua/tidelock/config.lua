@@ -8,6 +8,8 @@ local nearest = require "tidelock.nearest"
 local M = {}
 
 local INSTRUCTION_LIMIT = 10000000
+local MOST_LATENCY_NS = 86400e9
+local MOST_COUNT = 2 ^ 32 - 1 -- what the gateway counts in
 
 local function fail(path, why)
   error(("%s: %s"):format(path, why), 0)
@@ -15,7 +17,7 @@ end
 
 local function of_type(name)
   return function(value, path)
-    if type(value) ~= name then fail(path, ("must be a %s, not %s"):format(name, type(value) == "string" and ("'" .. value .. "'") or type(value))) end
+    if type(value) ~= name then fail(path, ("must be a %s, not %s"):format(name, type(value) == "string" and ("'" .. value:sub(1, 32) .. "'") or type(value))) end
     return value
   end
 end
@@ -24,7 +26,7 @@ local any_string, boolean = of_type "string", of_type "boolean"
 
 local function number(min, max)
   return function(value, path)
-    if type(value) ~= "number" or value ~= value then fail(path, "must be a number, not " .. tostring(value)) end
+    if type(value) ~= "number" or value ~= value then fail(path, "must be a number, not " .. tostring(value):sub(1, 32)) end
     if min and value < min then fail(path, ("is %g; the least is %g"):format(value, min)) end
     if max and value > max then fail(path, ("is %g; the most is %g"):format(value, max)) end
     return value
@@ -44,6 +46,15 @@ local function integer(min, max)
   end
 end
 
+--- A name of 1 to `most` bytes.
+local function name(most)
+  return function(value, path)
+    any_string(value, path)
+    if #value < 1 or #value > most then fail(path, ("'%s' has %d bytes; it is a name of 1 to %d"):format(value:sub(1, 32), #value, most)) end
+    return value
+  end
+end
+
 local function one_of(...)
   local words = { ... }
   return function(value, path)
@@ -56,6 +67,7 @@ local function duration_ns(value, path)
   local ns, why = duration.parse(value)
   if not ns then fail(path, why) end
   if ns < 0 then fail(path, "must not be negative") end
+  if ns > MOST_LATENCY_NS then fail(path, ("is %s; the most is 1d"):format(duration.format(ns))) end
   return ns
 end
 
@@ -107,7 +119,7 @@ local function latency(value, path)
   return record {
     kind = one_of("constant", "uniform", "exponential", "lognormal", "empirical"),
     base = duration_ns, min = duration_ns, max = duration_ns, mean = duration_ns, median = duration_ns, p99 = duration_ns,
-    quantiles = list(list(function(v, p) if type(v) == "string" then return duration_ns(v, p) end return number(0)(v, p) end)),
+    quantiles = list(list(function(v, p) if type(v) == "string" then return duration_ns(v, p) end return number(0, MOST_LATENCY_NS)(v, p) end)),
   }(value, path)
 end
 
@@ -116,13 +128,13 @@ local fees = record { maker = number(-1, 1), taker = number(-1, 1), auction = nu
 local fill = record {
   queue = one_of("conservative", "proportional", "probabilistic"),
   bar_path = one_of("nearest", "high_first", "low_first", "worst"),
-  slippage_ticks = integer(0), volume_share = number(0, 1),
+  slippage_ticks = integer(0, 1e6), volume_share = number(0, 1),
   self_trade = one_of("cancel_newest", "cancel_oldest", "cancel_both", "allow"),
 }
 local limits = record {
   max_order_quantity = number(0), max_position = number(0), max_order_notional = number(0), max_gross_exposure = number(0),
   max_daily_loss = number(0), price_collar = number(0), max_orders_per_second = number(0), order_burst = number(0),
-  max_open_orders = integer(0), deny_duplicates = boolean, prevent_self_trade = boolean, denies_per_second = integer(0),
+  max_open_orders = integer(0, MOST_COUNT), deny_duplicates = boolean, prevent_self_trade = boolean, denies_per_second = integer(0, MOST_COUNT),
 }
 local param = function(value, path)
   local kind = type(value)
@@ -134,21 +146,23 @@ local cpu_list = function(value, path)
   return integer(0)(value, path)
 end
 
+local currency = name(7)
+
 local top = record {
-  instance = any_string, base_currency = any_string, calendar = any_string,
+  instance = any_string, base_currency = currency, calendar = any_string,
   workers = map(record { cpu = cpu_list, agents = list(any_string), tier = one_of("L1", "L2", "L3"), idle = one_of("spin", "backoff", "block") }),
   strategies = list(record {
     name = any_string, script = any_string, worker = any_string, symbols = list(any_string), params = map(param),
     per_symbol = map(map(param)), account = any_string, capital = number(0),
   }),
-  accounts = map(record { cash = number(0), leverage = above_zero, short = boolean, currency = any_string }),
+  accounts = map(record { cash = number(0), leverage = above_zero, short = boolean, currency = currency }),
   feeds = list(map(param)),
   venues = list(record { name = any_string, kind = any_string, fees = fees, latency = latencies, fill = fill }),
   risk = record { account = limits, strategies = map(limits), restricted = list(any_string) },
   fees = fees, latency = latencies, fill = fill,
   instruments = map(record {
     tick = number(0), lot = number(0), multiplier = number(0), margin = number(0), min_quantity = number(0), max_quantity = number(0),
-    min_notional = number(0), calendar = any_string, quote = any_string, settle = any_string,
+    min_notional = number(0), calendar = any_string, quote = currency, settle = currency,
   }),
 }
 

@@ -22,7 +22,7 @@ function M.parse(value)
   if type(value) ~= "string" then return nil, "a duration is a string such as \"250us\" or nanoseconds, not a " .. type(value) end
   local sign, digits, unit = value:match "^(%-?)(%d+%.?%d*)(%a+)$"
   local scale = unit and UNIT_NS[unit]
-  if not scale then return nil, ("'%s' is no duration; write \"250us\", \"5ms\", \"1s\", \"2m\", \"1h\" or \"1d\""):format(value) end
+  if not scale then return nil, ("'%s' is no duration; write \"250us\", \"5ms\", \"1s\", \"2m\", \"1h\" or \"1d\""):format(value:sub(1, 32)) end
   local ns = tonumber(digits) * scale
   if ns > MOST_NS then return nil, ("'%s' is more than a hundred years"):format(value) end
   return sign == "-" and -ns or ns

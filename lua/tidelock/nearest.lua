@@ -1,6 +1,9 @@
 --- Finds the known name nearest to a misspelt one, for error messages that help.
 local M = {}
 
+-- Longer words are not compared, and are shown cut: a distance costs the product of two lengths.
+local LONGEST = 64
+
 --- Damerau-Levenshtein distance (adjacent transpositions count one) between two strings, case ignored.
 function M.distance(a, b)
   a, b = a:lower(), b:lower()
@@ -24,6 +27,7 @@ end
 --- The entry of the list `names` nearest to `name`, or nil when none is near (more than a third of its letters differ, at
 --- least two allowed). Ties go to the earlier entry.
 function M.find(name, names)
+  if #name > LONGEST then return nil end
   local best, best_distance
   for _, known in ipairs(names) do
     local d = M.distance(name, known)
@@ -35,8 +39,10 @@ end
 
 --- "unknown <what> 'name'; did you mean 'near'?" or without the question when nothing is near.
 function M.sentence(what, name, names)
-  local near = M.find(tostring(name), names)
-  return ("unknown %s '%s'%s"):format(what, tostring(name), near and ("; did you mean '" .. near .. "'?") or "")
+  name = tostring(name)
+  local near = M.find(name, names)
+  if #name > LONGEST then name = name:sub(1, LONGEST) .. "..." end
+  return ("unknown %s '%s'%s"):format(what, name, near and ("; did you mean '" .. near .. "'?") or "")
 end
 
 return M

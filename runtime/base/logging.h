@@ -1,4 +1,4 @@
-/* Log lines for a person on standard error. Any thread; one write a line. */
+/* Log lines for a person on standard error. Any thread; one write a line, of up to 4 KiB. */
 #ifndef TL_BASE_LOGGING_H
 #define TL_BASE_LOGGING_H
 

@@ -90,6 +90,19 @@ describe("files that a run writes", function()
     end)
   end
 
+  it("cannot have a terminal do things by what stands in a sentence", function()
+    local script = cli.write(folder .. "/colours.lua", 'error("a\\27[31mb", 0)')
+    fails(1, ("backtest %s --data %s"):format(script, session), "^tidelock: backtest: .*a\\x1b%[31mb\n$")
+    script = cli.write(folder .. "/says.lua", [[
+      local s = require "strategy" { symbols = "*" }
+      function s:on_start() print "a\27[31mb\0c\td" end
+      return s]])
+    local code, _, err = cli.run(("backtest %s --data %s"):format(script, session))
+    assert.equal(0, code)
+    assert.matches("info a%?%[31mb.*\n$", err)
+    assert.is_nil(err:find("\27", 1, true))
+  end)
+
   it("come from a pipe only where its head is not needed twice", function()
     fails(1, maker .. folder .. "/pipe", "pipe: is a pipe, and its head is read twice; give a file", ("mkfifo %s/pipe && "):format(folder))
     local code, out = cli.run(("data /dev/stdin"), ("cat %s | "):format(session))
@@ -107,7 +120,14 @@ describe("files that a run writes", function()
       ["--from 2024-01-02T25:00"] = "is no time of day", ["--calendar X"] = "no calendar 'X'",
       ["--date 2024-01-02 --from 2025-01-01"] = "nothing of the data lies in the span from 2025%-01%-01",
       ["--date 2024-01-02 --to 2020-01-01"] = "nothing of the data lies in the span to 2020%-01%-01",
+      ["--cash=-5"] = "cash of %-5 is negative",
     } do fails(1, maker .. session .. " " .. args, pattern) end
+    for field, pattern in pairs {
+      tick = "instruments.AAPL.tick: inf is too large", lot = "instruments.AAPL.lot: inf is too large", max_quantity = "AAPL.max_quantity: inf is too large",
+    } do
+      local config = cli.write(folder .. "/config.lua", ("return { instruments = { AAPL = { %s = 1 / 0 } } }"):format(field))
+      fails(1, ("%s%s --config %s"):format(maker, session, config), pattern)
+    end
   end)
 
   it("say what of a configuration would be passed over", function()

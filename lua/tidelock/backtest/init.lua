@@ -106,6 +106,7 @@ local function edit_instruments(self, settings)
         if not setting[name] then return end
         local exact = setting[name] * 10 ^ -exponent
         local value = math.floor(exact + 0.5)
+        if value >= 2 ^ 53 then error(("instruments.%s.%s: %g is too large"):format(symbol, name, setting[name]), 0) end
         if value <= 0 or math.abs(exact - value) > 1e-6 * value then
           error(("instruments.%s.%s: %g is no multiple of 1e%d"):format(symbol, name, setting[name], exponent), 0)
         end
@@ -144,6 +145,7 @@ local function account_of(config, entry, options)
     if entry.account and config.accounts then error(("account '%s' is not in the configuration"):format(name), 0) end
     setting = {}
   end
+  if options.cash and options.cash < 0 then error(("cash of %g is negative"):format(options.cash), 0) end
   return name, {
     cash = options.cash or setting.cash or entry.capital or DEFAULT_CASH, leverage = setting.leverage or 1,
     short = setting.short ~= false, currency = setting.currency or config.base_currency or "USD",

@@ -39,6 +39,27 @@ describe("a configuration", function()
     assert.matches("returns number", why)
   end)
 
+  it("refuses numbers and names that nothing could hold", function()
+    for text, pattern in pairs {
+      ["latency = { compute = 1e18 }"] = "latency.compute: is .*; the most is 1d",
+      ["latency = { entry = { kind = 'empirical', quantiles = { { 1e300, '1s' } } } }"] = "the most is",
+      ["fill = { slippage_ticks = 1e300 }"] = "fill.slippage_ticks: is 1e%+300; the most is 1e%+06",
+      ["risk = { account = { max_open_orders = 2 ^ 53 } }"] = "risk.account.max_open_orders: is .*; the most is",
+      ["risk = { account = { denies_per_second = 1e18 } }"] = "risk.account.denies_per_second: is 1e%+18; the most is",
+      ["accounts = { main = { cash = -1 } }"] = "accounts.main.cash: is %-1; the least is 0",
+      ["accounts = { main = { cash = 0 / 0 } }"] = "accounts.main.cash: must be a number, not nan",
+      ["accounts = { main = { currency = '' } }"] = "accounts.main.currency: '' has 0 bytes; it is a name of 1 to 7",
+      ["instruments = { X = { quote = 'SOMETHING' } }"] = "instruments.X.quote: 'SOMETHING' has 9 bytes",
+      ["base_currency = ('x'):rep(1000)"] = "base_currency: 'x+' has 1000 bytes",
+      ["calendar = 5"] = "calendar: must be a string, not number",
+    } do
+      local ok, why = load_text("return { " .. text .. " }")
+      assert.is_nil(ok, text)
+      assert.is_true(#why < 200, why)
+      assert.matches(pattern, why)
+    end
+  end)
+
   it("cannot reach anything, run for ever or be bytecode", function()
     local _, why = load_text "return { instance = os.getenv('HOME') }"
     assert.matches("global 'os'", why)
@@ -56,6 +77,15 @@ describe("a configuration", function()
 end)
 
 describe("a duration", function()
+  it("is no more than a hundred years", function()
+    for _, value in ipairs { 1e19, -1e19, "99999999999999d", ("9"):rep(400) .. "s" } do
+      local ns, why = duration.parse(value)
+      assert.is_nil(ns)
+      assert.matches("more than a hundred years", why)
+    end
+    assert.equal(100 * 365 * 86400e9, duration.parse "36500d")
+  end)
+
   it("is parsed by its unit", function()
     assert.equal(250e3, duration.parse "250us")
     assert.equal(1.5e9, duration.parse "1.5s")
