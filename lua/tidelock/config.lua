@@ -17,7 +17,9 @@ end
 
 local function of_type(name)
   return function(value, path)
-    if type(value) ~= name then fail(path, ("must be a %s, not %s"):format(name, type(value) == "string" and ("'" .. value:sub(1, 32) .. "'") or type(value))) end
+    if type(value) ~= name then
+      fail(path, ("must be a %s, not %s"):format(name, type(value) == "string" and ("'" .. value:sub(1, 32) .. "'") or type(value)))
+    end
     return value
   end
 end
@@ -47,7 +49,7 @@ local function integer(min, max)
 end
 
 --- A name of 1 to `most` bytes.
-local function name(most)
+local function name_of(most)
   return function(value, path)
     any_string(value, path)
     if #value < 1 or #value > most then fail(path, ("'%s' has %d bytes; it is a name of 1 to %d"):format(value:sub(1, 32), #value, most)) end
@@ -146,7 +148,7 @@ local cpu_list = function(value, path)
   return integer(0)(value, path)
 end
 
-local currency = name(7)
+local currency = name_of(7)
 
 local top = record {
   instance = any_string, base_currency = currency, calendar = any_string,
