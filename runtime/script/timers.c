@@ -161,7 +161,6 @@ bool tl_timers_take(tl_timers *timers, int64_t now_ns, uint32_t *id, int64_t *de
         }
     }
     if (again) {
-        first->order = timers->next_order++;
         sift_down(timers, 0);
     } else {
         remove_first(timers);

@@ -176,6 +176,27 @@ describe("tidelock backtest", function()
     assert.same({ ["1m"] = "B1m A1m ", ["5m"] = "B5m A5m " }, result.custom)
   end)
 
+  it("never shows a bar before the trades that it is built from, however late these are", function()
+    local trades = { "time,symbol,price,size\n" }
+    for second = 0, 599 do
+      trades[#trades + 1] = ("2024-01-02 09:%02d:%02d,A,10.00,100\n"):format(30 + math.floor(second / 60), second % 60)
+    end
+    local file = cli.write(folder .. "/many_trades.csv", table.concat(trades))
+    local slow = cli.write(folder .. "/jitter.lua", [[return { latency = { feed = { kind = "uniform", min = 0, max = "20s" } } }]])
+    local script = cli.write(folder .. "/early.lua", [[
+      local strategy, record = require "strategy", require "record"
+      local s = strategy { symbols = { "A" }, bars = { "1m" } }
+      local seen, shown = 0, 0
+      function s:on_trade() seen = seen + 1 end
+      function s:on_bar(b)
+        shown = shown + b.trades
+        record.result("bars", shown)
+        if shown > seen then record.result("early", b:iso()) end
+      end
+      return s]])
+    assert.same({ bars = 600 }, backtest(("%s --config %s --data %s"):format(script, slow, file)).custom)
+  end)
+
   it("builds bars of a symbol that a handler subscribes to, and fills a series where it is asked to", function()
     local trades = { "time,symbol,price,size\n" }
     for _, at in ipairs { "09:30:10", "09:33:20", "09:36:00" } do

@@ -34,6 +34,18 @@ describe("timers", function()
     assert.is_nil(take(timers, 100))
   end)
 
+  it("keep that order when they repeat", function()
+    local timers = new()
+    for i, period in ipairs { 5, 10, 5 } do
+      assert.equal(i, C.tl_timers_set(timers, ffi.new("tl_timer", { kind = C.TL_TIMER_EVERY, period_ns = period, deadline_ns = period }), 0))
+    end
+    local fired = {}
+    for now = 5, 20, 5 do
+      for id in function() return (take(timers, now)) end do fired[#fired + 1] = ("%d at %d"):format(id, now) end
+    end
+    assert.equal("1 at 5, 3 at 5, 1 at 10, 2 at 10, 3 at 10, 1 at 15, 3 at 15, 1 at 20, 2 at 20, 3 at 20", table.concat(fired, ", "))
+  end)
+
   it("fire no earlier than they are due", function()
     local timers = new()
     C.tl_timers_set(timers, ffi.new("tl_timer", { deadline_ns = 50 }), 0)
