@@ -301,6 +301,17 @@ static bool frame_at(const tl_itch *reader, size_t at) {
     return length != 0 && tl_itch_length(reader->buffer[at + TL_ITCH_FRAME_BYTES]) == length;
 }
 
+/* Whether the frame at hand, and others of its letter and length behind it, lead to one that makes sense. */
+static bool leads_on(const tl_itch *reader) {
+    const uint8_t *buffer = reader->buffer;
+    size_t at = reader->at, step = TL_ITCH_FRAME_BYTES + be16(buffer + at);
+    do
+        at += step;
+    while (at + TL_ITCH_FRAME_BYTES < reader->length &&
+           memcmp(buffer + at, buffer + reader->at, TL_ITCH_FRAME_BYTES + 1) == 0);
+    return frame_at(reader, at);
+}
+
 /* Whether three frames in a row make sense from this place of the buffer on, or fewer up to its end. */
 static bool in_step(const tl_itch *reader, size_t at) {
     int good = 0;
@@ -413,8 +424,7 @@ unsigned tl_itch_read(tl_itch *reader, tl_itch_message *messages, unsigned capac
                 continue;
             }
             /* A longer message of a type that a later specification may bring. */
-            if (length > TL_ITCH_LENGTH_MAX && tl_itch_length(frame[TL_ITCH_FRAME_BYTES]) == 0 &&
-                frame_at(reader, reader->at + step))
+            if (length > TL_ITCH_LENGTH_MAX && tl_itch_length(frame[TL_ITCH_FRAME_BYTES]) == 0 && leads_on(reader))
                 problem = TL_ITCH_PROBLEM_UNKNOWN_TYPE;
             problem_at(reader, problem);
             step = step_over(reader, problem, step);

@@ -319,6 +319,11 @@ describe("reading an ITCH file", function()
       assert.equal("SAD", letters)
       assert.same({ unknown_type = { 1, #all_frames[1], 2 } }, problems)
       assert.same({ 1, 3, 4 }, ordinals)
+      local unknown = frame("z" .. ("q"):rep(size - 1))
+      letters, problems, ordinals = read(all_frames[1] .. unknown .. unknown .. unknown .. all_frames[11] .. all_frames[16])
+      assert.equal("SAD", letters)
+      assert.same({ unknown_type = { 3, #all_frames[1], 2 } }, problems)
+      assert.same({ 1, 5, 6 }, ordinals)
     end
   end)
 
