@@ -39,7 +39,8 @@ end
 function M.make(words)
   local sanitizers, out = os.getenv "TIDELOCK_SAN" or "", os.tmpname()
   local folder = (os.getenv "TIDELOCK_BUILD" or "build"):gsub("^.*/(build/?[^/]*)$", "%1")
-  local status = os.execute(("env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory BUILD='%s' SAN='%s' %s >%s 2>&1"):format(folder, sanitizers, words, out))
+  local command = "env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory BUILD='%s' SAN='%s' %s >%s 2>&1"
+  local status = os.execute(command:format(folder, sanitizers, words, out))
   local text = read(out)
   os.remove(out)
   return text, status
