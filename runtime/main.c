@@ -65,11 +65,49 @@ static void fill_standard_streams(void) {
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) _exit(1);
 }
 
+typedef struct call {
+    int argc;
+    char **argv;
+    char root[PATH_MAX + 64];
+    char generated[PATH_MAX + 64];
+    int code; /* the verb's exit code */
+} call;
+
+/* Everything that Lua is asked for, under protection: memory may end at any place. */
+static int run(lua_State *L) {
+    call *c = lua_touserdata(L, 1);
+    luaL_openlibs(L);
+    lua_pushboolean(L, 1);
+    lua_setglobal(L, "TIDELOCK_IN_PROCESS");
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "path");
+    lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;%s", c->root, c->root, c->generated, lua_tostring(L, -1));
+    lua_setfield(L, -3, "path");
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "tidelock.cli");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "main");
+    lua_createtable(L, c->argc, 2);
+    for (int i = 0; i < c->argc; i++) {
+        lua_pushstring(L, c->argv[i]);
+        lua_rawseti(L, -2, i);
+    }
+    lua_pushstring(L, c->root);
+    lua_setfield(L, -2, "root");
+    lua_pushstring(L, c->generated);
+    lua_setfield(L, -2, "generated");
+    lua_call(L, 1, 1);
+    c->code = (int)lua_tointeger(L, -1);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     fill_standard_streams();
     set_signals();
-    char root[PATH_MAX + 64], generated[PATH_MAX + 64];
-    if (!find_root(root, sizeof root, generated, sizeof generated)) {
+    static call c;
+    c.argc = argc;
+    c.argv = argv;
+    if (!find_root(c.root, sizeof c.root, c.generated, sizeof c.generated)) {
         fprintf(stderr, "tidelock: start: the Lua library is neither beside the binary nor under ../share/tidelock\n");
         return 1;
     }
@@ -78,39 +116,15 @@ int main(int argc, char **argv) {
         fprintf(stderr, "tidelock: start: no memory for a Lua state\n");
         return 1;
     }
-    luaL_openlibs(L);
-    lua_pushboolean(L, 1);
-    lua_setglobal(L, "TIDELOCK_IN_PROCESS");
-    lua_getglobal(L, "package");
-    lua_getfield(L, -1, "path");
-    lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;%s", root, root, generated, lua_tostring(L, -1));
-    lua_setfield(L, -3, "path");
-    lua_pop(L, 2);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "tidelock.cli");
-    if (lua_pcall(L, 1, 1, 0) != 0) {
-        fprintf(stderr, "tidelock: start: %s\n", lua_tostring(L, -1));
-        return 1;
+    if (lua_cpcall(L, run, &c) != 0) {
+        const char *why = lua_tostring(L, -1);
+        fprintf(stderr, "tidelock: start: %s\n", why != NULL ? why : "an error without a sentence");
+        c.code = 1;
     }
-    lua_getfield(L, -1, "main");
-    lua_createtable(L, argc, 2);
-    for (int i = 0; i < argc; i++) {
-        lua_pushstring(L, argv[i]);
-        lua_rawseti(L, -2, i);
-    }
-    lua_pushstring(L, root);
-    lua_setfield(L, -2, "root");
-    lua_pushstring(L, generated);
-    lua_setfield(L, -2, "generated");
-    if (lua_pcall(L, 1, 1, 0) != 0) {
-        fprintf(stderr, "tidelock: internal error: %s\n", lua_tostring(L, -1));
-        return 1;
-    }
-    int code = (int)lua_tointeger(L, -1);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && c.code == 0) {
         fprintf(stderr, "tidelock: standard output: cannot write: %s\n", strerror(errno));
-        code = 1;
+        c.code = 1;
     }
     tl_draft_abandon_all();
-    _exit(code); /* the Lua state and its arenas end with the process; closing them would only cost time */
+    _exit(c.code); /* the Lua state and its arenas end with the process; closing them would only cost time */
 }

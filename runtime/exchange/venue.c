@@ -18,6 +18,7 @@ tl_status tl_venue_init(tl_venue *v, tl_instruments *instruments, int self_trade
     tl_random_seed(&v->random, seed, 0x76656e7565);
     tl_status status = tl_taken_init(&v->taken);
     v->engine = tl_engine_create(instruments, (tl_self_trade_policy)self_trade);
+    if (status == TL_OK && v->engine == NULL) status = tl_error_prefix(TL_ERR_NO_MEMORY, "no memory for a simulator");
     v->own = tl_own_orders_create();
     const size_t bytes[] = {(size_t)MAX_INSTRUMENTS * sizeof *v->of, (size_t)(MAX_SLOTS + 2 * SPARE) * sizeof *v->events,
                             (size_t)(MAX_REPORTS + SPARE) * sizeof *v->reports,
@@ -25,8 +26,7 @@ tl_status tl_venue_init(tl_venue *v, tl_instruments *instruments, int self_trade
                             (size_t)MAX_CHANGED * sizeof *v->changed};
     for (int i = 0; status == TL_OK && i < 5; i++)
         status = tl_vmem_reserve(&v->memory[i], bytes[i]);
-    if (status == TL_OK && (v->engine == NULL || v->own == NULL))
-        status = tl_error_set(TL_ERR_NO_MEMORY, "no memory for a simulator");
+    if (status == TL_OK && v->own == NULL) status = tl_error_set(TL_ERR_NO_MEMORY, "no memory for a simulator");
     if (status != TL_OK) {
         tl_venue_close(v);
         return status;

@@ -140,4 +140,10 @@ describe("files that a run writes", function()
       fails(1, maker .. session .. " --config " .. config, pattern)
     end
   end)
+
+  it("are not begun without address space, and the sentence says which limit it is", function()
+    if os.getenv "TIDELOCK_SAN" then return pending "a sanitizer's own reservations pass any limit" end
+    fails(1, maker .. session, "ulimit %-v", "ulimit -v 4000000; ")
+    fails(1, "generate --messages 10000 --out " .. folder .. "/x", "no memory to generate", "ulimit -v 100000; ")
+  end)
 end)

@@ -16,7 +16,7 @@ local M = {}
 local Run = {}
 Run.__index = Run
 
-local RECORDS_A_STEP = 200000
+local RECORDS_A_STEP = 20000 -- some milliseconds: a slow script shows its progress too
 local DEFAULT_CASH = 1000000
 local QUEUE_MODELS = { conservative = 0, proportional = 1, probabilistic = 2 }
 local BAR_PATHS = { nearest = 0, high_first = 1, low_first = 2, worst = 3 }

@@ -51,13 +51,14 @@ function M.run(args)
   local date = date_of(args)
   local path = args.out or ("generated_%.0f_%s.itch"):format(tonumber(options.seed), date)
   local slot = ffi.new "tl_generator *[1]"
-  if C.tl_generator_create(options, slot) ~= C.TL_OK then error { usage = ffi.string(C.tl_error_text()) } end
+  local status = C.tl_generator_create(options, slot)
+  if status == C.TL_ERR_ARGUMENT then error { usage = ffi.string(C.tl_error_text()) } end
+  check(status)
   local generator = ffi.gc(slot[0], C.tl_generator_destroy)
   local sink = ffi.new "tl_sink *[1]"
   check(C.tl_sink_open(path, sink))
   local buffer, length = ffi.new("uint8_t[?]", BUFFER_BYTES), ffi.new "size_t[1]"
   local bar = progress.new(messages, "messages")
-  local status
   repeat
     status = C.tl_generator_fill(generator, buffer, BUFFER_BYTES, length)
     if status == C.TL_OK then status = C.tl_sink_write(sink[0], buffer, length[0]) end

@@ -22,6 +22,8 @@ local function print_help(out)
 end
 
 local function fail(verb, message, code)
+  local progress = package.loaded["tidelock.cli.progress"]
+  if progress then progress.clear() end
   io.stdout:flush()
   -- What a message quotes from a file must not reach the terminal as control characters.
   local text = tostring(message):gsub("[%z\1-\8\11-\31\127]", function(c) return ("\\x%02x"):format(c:byte()) end)

@@ -10,13 +10,26 @@
 local native = require "tidelock.native"
 local C, ffi = native.C, native.ffi
 
-ffi.cdef "int isatty(int fd);"
+ffi.cdef [[
+int isatty(int fd);
+int ioctl(int fd, unsigned long request, ...);
+struct tidelock_winsize { unsigned short rows, columns, width, height; };
+]]
+
+local WINDOW_SIZE = 0x5413 -- TIOCGWINSZ
 
 local M = {}
+local shown -- the line that stands on the terminal
 local Progress = {}
 Progress.__index = Progress
 
 local FIRST_SHOWN_S, INTERVAL_S = 1.0, 0.1
+
+--- Columns of the terminal, or nil: a longer line would break, and could not be rewritten.
+local function columns()
+  local size = ffi.new "struct tidelock_winsize"
+  return ffi.C.ioctl(2, WINDOW_SIZE, size) == 0 and size.columns > 0 and size.columns or nil
+end
 
 local function monotonic_s()
   return tonumber(C.tl_clock_monotonic_ns()) / 1e9
@@ -52,7 +65,7 @@ end
 --- Starts a progress line.
 ---@param total number|nil amount in all, in `unit`; nil when it is not known
 ---@param unit string|nil what is counted, in the plural (default "messages")
----@param options table|nil for tests: `out` (a file), `terminal` (boolean), `now` (function returning seconds)
+---@param options table|nil for tests: `out` (a file), `terminal` (boolean), `now` (function returning seconds), `columns` (function returning a number)
 function M.new(total, unit, options)
   options = options or {}
   local terminal = options.terminal
@@ -61,7 +74,7 @@ function M.new(total, unit, options)
   local start = now()
   return setmetatable({
     total = total, unit = unit or "messages", out = options.out or io.stderr, terminal = terminal, now = now,
-    start = start, due = start + FIRST_SHOWN_S, width = 0,
+    columns = options.columns or columns, start = start, due = start + FIRST_SHOWN_S, width = 0,
   }, Progress)
 end
 
@@ -73,9 +86,11 @@ function Progress:update(done)
   if now < self.due then return end
   self.due = now + INTERVAL_S
   local text = M.line(tonumber(done), self.total, self.unit, now - self.start)
+  local most = self.columns()
+  if most then text = text:sub(1, most - 1) end
   self.out:write("\r", text, (" "):rep(self.width - #text))
   self.out:flush()
-  self.width = #text
+  self.width, shown = #text, self
 end
 
 --- Clears the line, so that what is printed next starts on an empty one. May be called more than once.
@@ -83,7 +98,12 @@ function Progress:finish()
   if self.width == 0 then return end
   self.out:write("\r", (" "):rep(self.width), "\r")
   self.out:flush()
-  self.width = 0
+  self.width, shown = 0, nil
+end
+
+--- Clears the line that is shown, whoever's it is, before an error is told.
+function M.clear()
+  if shown then shown:finish() end
 end
 
 return M

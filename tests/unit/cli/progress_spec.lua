@@ -16,7 +16,8 @@ describe("progress", function()
 
   it("is silent in the first second, then at most ten lines a second, and leaves an empty line", function()
     local out, time = sink(), 100
-    local bar = progress.new(1000, "messages", { out = out, terminal = true, now = function() return time end })
+    local bar = progress.new(1000, "messages", { out = out, terminal = true, now = function() return time end,
+      columns = function() end })
     time = 100.9
     bar:update(100)
     assert.equal("", out.text())
@@ -29,6 +30,17 @@ describe("progress", function()
     bar:finish()
     bar:finish()
     assert.truthy(out.text():find "^\r200[^\r]*\r +\r$")
+  end)
+
+  it("stays on one line of a narrow terminal, and is cleared by whoever has something to say", function()
+    local out, time = sink(), 0
+    local bar = progress.new(1000, "messages", { out = out, terminal = true, now = function() return time end, columns = function() return 12 end })
+    time = 2
+    bar:update(200)
+    assert.equal("\r200 message", out.text())
+    progress.clear()
+    progress.clear()
+    assert.equal("\r200 message\r" .. (" "):rep(11) .. "\r", out.text())
   end)
 
   it("is silent where standard error is no terminal", function()
