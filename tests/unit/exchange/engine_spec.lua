@@ -67,6 +67,8 @@ describe("time in force", function()
     assert.same({ "expired 2 expire_time", "expired 1 expire_time", "expired 3 expire_time" }, e:time(200))
     assert.same({ "12: 4*1" }, e:book "buy")
     assert.same({ "rejected 5 expire_time" }, e:new(5, "buy", 1, 10, { expire = 200 }))
+    e:time(300) -- with nothing to expire
+    assert.same({ "rejected 6 expire_time" }, e:new(6, "buy", 1, 10, { expire = 250 }))
     assert.equal(math.huge, tonumber(C.tl_engine_next_expiry_ns(e.engine)) > 9e18 and math.huge)
   end)
 
