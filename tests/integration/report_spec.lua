@@ -71,6 +71,16 @@ describe("the results of a backtest", function()
     assert.same({ "fast", "slow" }, { series[1].name, series[2].name })
   end)
 
+  it("have the strategy's metrics", function()
+    local script = cli.write(folder .. "/metrics.lua", [[
+      local s = require "strategy" { name = "metrics", symbols = "*", bars = { "1d" } }
+      function s:on_bar() metric.counter("bars"):add() metric.gauge("two"):set(2) metric.histogram("h"):record(0.5) end
+      return s]])
+    local code, out, err = cli.run(("backtest %s --data WALK=%s/bars.csv --json"):format(script, folder))
+    assert.equal(0, code, err)
+    assert.same({ bars = 90, two = 2, h = { count = 90, sum = 45 } }, cjson.decode(out).metrics)
+  end)
+
   it("have the recorded series as CSV", function()
     run("s", ("--json --series %s/series.csv"):format(folder))
     local text = cli.read(folder .. "/series.csv")

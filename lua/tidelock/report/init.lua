@@ -207,6 +207,17 @@ local function recorded(run)
   return series, custom
 end
 
+--- The strategy's metrics by name: a number, of a histogram how many values there were and their sum.
+local function metrics_of(run)
+  local metrics = {}
+  for i = 0, (run.kept and C.tl_kept_metric_count(run.kept) or 0) - 1 do
+    local one = C.tl_kept_metric_at(run.kept, i)
+    local histogram = one.kind == C.TL_METRIC_HISTOGRAM
+    metrics[ffi.string(one.name)] = histogram and json.ordered({ count = tonumber(one.count), sum = one.value }, { "count", "sum" }) or one.value
+  end
+  return metrics
+end
+
 --- Builds the results of a run from what its recorder holds.
 ---@param run table as described above
 ---@return table results with `statistics`, `execution`, `handlers`, `data`, and what the writers need (dates there are the calendar's own)
@@ -232,6 +243,7 @@ function M.build(run)
     calendar = run.calendars and ffi.string(C.tl_calendars_name(run.calendars, run.calendar or 0)) or "UTC days",
   }
   results.series, results.custom = recorded(run)
+  results.metrics = metrics_of(run)
   results.events_per_second = run.wall_seconds and run.wall_seconds > 0 and results.events / run.wall_seconds or nil
   results.instruments = traded(source, run.instruments)
   results.round_trips = trades.pair(source.fills, source.fill_count, run.instruments)
@@ -251,7 +263,7 @@ end
 
 local json_keys = {
   "strategy", "script", "events", "wall_seconds", "events_per_second", "orders", "fills", "decisions_hash", "seed", "currency", "calendar",
-  "statistics", "execution", "handlers", "data", "params", "files", "custom", "errors", "first_error", "failure",
+  "statistics", "execution", "handlers", "data", "params", "files", "custom", "metrics", "errors", "first_error", "failure",
 }
 
 --- One JSON object of everything but the series: statistics and execution as docs/STATISTICS.md names them.
