@@ -235,6 +235,7 @@ refusal risk_check_limits(tl_gateway *gateway, const gateway_order *order, int64
     if (is_new && !held && instrument->min_notional_e8 > 0 && value < instrument->min_notional_e8)
         return refuse(TL_REASON_BAD_QUANTITY, instrument->min_notional_e8, value);
     for (int i = 0; i < 2; i++) {
+        if (!sums[i]->limited) continue;
         if (!check_size(sums[i], instrument, open, value, &why)) return why;
         if (!check_collar(sums[i], market, price, &why)) return why;
         uint32_t most = sums[i]->limits.max_open_orders;
@@ -258,7 +259,7 @@ refusal risk_check_limits(tl_gateway *gateway, const gateway_order *order, int64
             return refuse_plainly(TL_REASON_OVERFLOW);
         const stake *then = plan->stakes;
         for (int i = 0; i < 2; i++)
-            if (!check_stake(sums[i], instrument, c->side, now[i], &then[i], &why)) return why;
+            if (sums[i]->limited && !check_stake(sums[i], instrument, c->side, now[i], &then[i], &why)) return why;
         if (!check_power(account, instrument, c->side, now[1], &then[1], &why)) return why;
     }
     for (int i = 0; i < 2; i++)
@@ -291,6 +292,9 @@ void risk_denied(gateway_strategy *strategy, int64_t now_ns) {
 
 void ledger_limits(ledger *sums, const tl_risk_limits *limits) {
     sums->limits = *limits;
+    sums->limited = limits->max_order_quantity > 0 || limits->max_position > 0 || limits->max_order_notional_e8 > 0 ||
+                    limits->max_gross_exposure_e8 > 0 || limits->price_collar > 0 || limits->max_open_orders > 0 ||
+                    limits->deny_duplicates || limits->prevent_self_trade;
     sums->rate_interval_ns = sums->rate_burst_ns = 0;
     if (limits->max_orders_per_second <= 0) return;
     double interval = nearbyint(1e9 / limits->max_orders_per_second);

@@ -80,7 +80,7 @@ typedef struct ledger {
     uint32_t calendar; /* of its first order's instrument */
     uint16_t killed;   /* reason, TL_REASON_NONE when it is not */
     uint8_t traded;    /* calendar is known */
-    uint8_t reserved;
+    uint8_t limited;   /* has limits of single orders or of what they lead to */
 } ledger;
 
 typedef struct recent_order {

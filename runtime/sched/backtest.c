@@ -167,12 +167,13 @@ tl_status tl_backtest_write_decisions(tl_backtest *b, const tl_instruments *inst
     return tl_decisions_open(draft, instruments, &b->decisions);
 }
 
-static void push(tl_backtest *b, tl_delay_line *line, int64_t at_ns, const void *item) {
+/* `bytes` is the size of the line's items, as a constant: the copy is made of moves then. */
+static inline void push(tl_backtest *b, tl_delay_line *line, int64_t at_ns, const void *item, size_t bytes) {
     void *place = tl_delay_line_push(line, at_ns);
-    if (place == NULL)
+    if (TL_UNLIKELY(place == NULL))
         b->no_memory = true;
     else
-        memcpy(place, item, line->item_bytes);
+        memcpy(place, item, bytes);
 }
 
 static int64_t later(int64_t ns, int64_t by_ns) {
@@ -217,7 +218,7 @@ static void gather_bar(tl_backtest *b, const tl_event *event, const tl_event_tai
 static void deliver_bar(tl_backtest *b, const staged *bar, int64_t close_ns) {
     int64_t at_ns = later(close_ns, tl_latency_least_ns(b->with.feed));
     if (at_ns < b->market.last_ns) at_ns = b->market.last_ns;
-    push(b, &b->bars, at_ns, bar);
+    push(b, &b->bars, at_ns, bar, sizeof *bar);
 }
 
 static void flush_closing(tl_backtest *b) {
@@ -316,7 +317,7 @@ static bool take_venue_output(tl_backtest *b) {
     uint32_t count;
     const tl_report *reports = tl_simulator_reports(b->with.simulator, &count);
     for (uint32_t i = 0; i < count; i++)
-        push(b, &b->reporting, later(reports[i].ts_venue_ns, drawn(b->with.report)), &reports[i]);
+        push(b, &b->reporting, later(reports[i].ts_venue_ns, drawn(b->with.report)), &reports[i], sizeof *reports);
     tl_simulator_clear_output(b->with.simulator);
     return moved || count > 0;
 }
@@ -327,11 +328,11 @@ static void take_gateway_output(tl_backtest *b, int64_t now_ns, bool from_venue)
     uint32_t count;
     const tl_command *commands = tl_gateway_venue_commands(b->with.gateway, &count);
     for (uint32_t i = 0; i < count; i++)
-        push(b, &b->entering, later(now_ns, drawn(b->with.entry)), &commands[i]);
+        push(b, &b->entering, later(now_ns, drawn(b->with.entry)), &commands[i], sizeof *commands);
     const tl_report *reports = tl_gateway_reports(b->with.gateway, &count);
     for (uint32_t i = 0; i < count; i++) {
         tl_recorder_report(b->with.recorder, &reports[i], now_ns);
-        push(b, &b->told, from_venue ? now_ns : later(now_ns, b->venue_ns), &reports[i]);
+        push(b, &b->told, from_venue ? now_ns : later(now_ns, b->venue_ns), &reports[i], sizeof *reports);
     }
     tl_gateway_clear_output(b->with.gateway);
 }
@@ -416,7 +417,7 @@ static void collect(tl_backtest *b) {
         }
         int64_t sent_ns = later(event->ts_recv_ns, b->compute_ns[event->sequence % COMPUTE_KEPT]);
         for (; next < count && commands[next].input_sequence <= event->sequence; next++)
-            push(b, &b->sent, sent_ns, &commands[next]);
+            push(b, &b->sent, sent_ns, &commands[next], sizeof *commands);
         b->busy_until_ns = sent_ns;
         b->drawn_collected += is_handled(b, event);
         b->counts.records++;

@@ -183,6 +183,13 @@ static bool is_in_view(tl_host *h, uint32_t instrument) {
     return instrument < h->instrument_count;
 }
 
+static void apply_level(tl_host *h, const tl_event *event) {
+    if (TL_UNLIKELY(event->instrument >= h->instrument_count) && !is_in_view(h, event->instrument)) return;
+    tl_view_instrument *r = tl_view_at(h->view, event->instrument);
+    if (wants(h, TL_STAGE_BOOK) && within_depth(r, event, h->depth)) r->changed = 1;
+    tl_view_apply_level(r, event);
+}
+
 /* Applies a record that is about one instrument. The stage that it asks for, 0 for none. */
 static int apply_market(tl_host *h, const tl_event *event) {
     const tl_event_tail *tail = (const tl_event_tail *)(event + 1);
@@ -195,10 +202,6 @@ static int apply_market(tl_host *h, const tl_event *event) {
         *h->records.quote = r->quote;
         stage = TL_STAGE_QUOTE;
         break;
-    case TL_EVENT_LEVEL:
-        if (wants(h, TL_STAGE_BOOK) && within_depth(r, event, h->depth)) r->changed = 1;
-        tl_view_apply(h->view, event, tail);
-        return 0;
     case TL_EVENT_BOOK:
         if (!r->changed) return 0;
         r->changed = 0;
@@ -247,6 +250,9 @@ static int apply_market(tl_host *h, const tl_event *event) {
 
 static int apply(tl_host *h, const tl_event *event) {
     switch (event->kind) {
+    case TL_EVENT_LEVEL:
+        apply_level(h, event);
+        return 0;
     case TL_EVENT_REPORT:
         return apply_report(h, event, (const tl_event_tail *)(event + 1));
     case TL_EVENT_QUEUE:

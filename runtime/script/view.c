@@ -147,7 +147,7 @@ const tl_shown_bar *tl_view_bar(tl_view *view, uint32_t instrument, int64_t inte
 }
 
 /* Levels are sorted with the best last: bids ascending, asks descending. Activity is near the best, so the search starts there. */
-static void apply_level(tl_view_instrument *r, const tl_event *event) {
+void tl_view_apply_level(tl_view_instrument *r, const tl_event *event) {
     int ask = event->w[3] == TL_SIDE_SELL;
     tl_view_side *side = &r->sides[ask];
     int64_t price = event->w[0], size = event->w[1];
@@ -245,7 +245,7 @@ void tl_view_apply(tl_view *view, const tl_event *event, const tl_event_tail *ta
         value(r);
         break;
     case TL_EVENT_LEVEL:
-        apply_level(r, event);
+        tl_view_apply_level(r, event);
         break;
     case TL_EVENT_BAR:
         apply_bar(view, event, tail);

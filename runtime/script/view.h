@@ -76,6 +76,9 @@ uint32_t tl_view_bars_count(tl_view *view, uint32_t instrument, int64_t interval
 /* One of the last `count` bars: 1 the oldest, -1 the newest; NULL past either end. Valid until the next bar. */
 const tl_shown_bar *tl_view_bar(tl_view *view, uint32_t instrument, int64_t interval_ns, uint32_t count, int64_t i);
 
+/* Applies a LEVEL event to its instrument's record: most events are these. */
+void tl_view_apply_level(tl_view_instrument *record, const tl_event *event);
+
 /* Applies one market event (and its tail, where the kind has one). */
 void tl_view_apply(tl_view *view, const tl_event *event, const tl_event_tail *tail);
 
