@@ -87,6 +87,8 @@ static void release(tl_mirror *mirror, uint32_t slot, bool refused) {
     int queued = order->queued_n;
     order->queued_n = 0;
     if (refused && private->quote) mirror->quotes[private->quote].asked_quantity = -1;
+    /* What a quote asked for was filled while its replace was on its way: no more than that was to be open. */
+    if (refused && private->quote && queued == 0 && order->wanted_quantity_n <= order->filled_n) queued = TL_COMMAND_CANCEL;
     if (refused && queued == 0) {
         order->wanted_price_n = order->price_n;
         order->wanted_quantity_n = order->quantity_n;

@@ -685,6 +685,22 @@ describe("a quote", function()
     assert.equal(60, w.orders[slot].quantity_n)
   end)
 
+  it("whose replace is refused as all that it asked was filled on the way takes the rest back", function()
+    local w = world.new()
+    local slot = w:quote(BUY, 100, 150)
+    w:settle()
+    w:quote(BUY, 40, 151)
+    w:take()
+    local id = w.orders[slot].id_n
+    w:report { order_id = id, kind = C.TL_REPORT_FILL, price = 1500000, quantity = 50 }
+    assert.equal(0, #w:take())
+    w:report { order_id = id, kind = C.TL_REPORT_REPLACE_REJECTED, reason = C.TL_REASON_BAD_QUANTITY }
+    local commands = w:take()
+    assert.equal(1, #commands)
+    assert.equal(C.TL_COMMAND_CANCEL, commands[1].kind)
+    assert.equal("pending_cancel", w:status(slot))
+  end)
+
   it("that was replaced by hand is brought back", function()
     local w = world.new()
     local slot = w:quote(BUY, 100, 150)
