@@ -23,7 +23,8 @@ typedef struct series {
     uint32_t place; /* in the heap, + 1; 0 = not there */
     bool fill;
     int64_t interval_ns;
-    bar ready; /* closed by a trade at its very close, not yet taken */
+    int64_t from_ns; /* the shortest that it was fed: 0 trades, else bars of that length */
+    bar ready;       /* closed by a trade at its very close, not yet taken */
     bar now;
 } series;
 
@@ -93,7 +94,8 @@ tl_status tl_bars_ask(tl_bars *bars, uint32_t instrument, int64_t interval_ns, b
             bars->all[*link - 1].fill |= fill;
             return TL_OK;
         }
-    bars->all[bars->count] = (series){.instrument = instrument, .interval_ns = interval_ns, .fill = fill};
+    bars->all[bars->count] =
+        (series){.instrument = instrument, .interval_ns = interval_ns, .from_ns = INT64_MAX, .fill = fill};
     *link = ++bars->count;
     return TL_OK;
 }
@@ -221,13 +223,16 @@ void tl_bars_feed(tl_bars *bars, const tl_event *event, const tl_event_tail *tai
     if (event->kind == TL_EVENT_TRADE) {
         const int64_t prices[4] = {event->w[0], event->w[0], event->w[0], event->w[0]};
         for (uint32_t i = bars->first[event->instrument]; i != 0; i = bars->all[i - 1].next) {
+            bars->all[i - 1].from_ns = 0;
             bar *b = bar_at(bars, i - 1, event->ts_ns);
             if (b != NULL) add(b, prices, event->w[1], 1, event->w[0]);
         }
     } else if (event->kind == TL_EVENT_BAR) {
         /* A bar belongs where its last instant does. */
         for (uint32_t i = bars->first[event->instrument]; i != 0; i = bars->all[i - 1].next) {
-            if (bars->all[i - 1].interval_ns <= tail->w[4]) continue;
+            series *s = &bars->all[i - 1];
+            if (s->interval_ns <= tail->w[4] || tail->w[4] > s->from_ns) continue;
+            s->from_ns = tail->w[4];
             bar *b = bar_at(bars, i - 1, event->ts_ns - 1);
             if (b != NULL) add(b, event->w, tail->w[0], tail->w[1], tail->w[2]);
         }

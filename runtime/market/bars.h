@@ -24,7 +24,8 @@ void tl_bars_destroy(tl_bars *bars);
  * with bars of volume 0 at the last close. TL_ERR_ARGUMENT for an interval that is not within a day, TL_ERR_NO_MEMORY. */
 tl_status tl_bars_ask(tl_bars *bars, uint32_t instrument, int64_t interval_ns, bool fill);
 
-/* Feeds a TRADE or a shorter BAR that happened at event->ts_ns; other kinds are ignored. All bars that close before it must have been
+/* Feeds a TRADE or a shorter BAR that happened at event->ts_ns; other kinds are ignored, and so are bars where trades or shorter bars were fed before: nothing
+ * counts twice. All bars that close before it must have been
  * taken; those that close at the same time are taken after it (market data come before bars), or before it where it is a trade. */
 void tl_bars_feed(tl_bars *bars, const tl_event *event, const tl_event_tail *tail);
 

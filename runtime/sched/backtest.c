@@ -6,7 +6,7 @@
 #include "queue/delay_line.h"
 #include "sched/decisions.h"
 
-enum { COMPUTE_KEPT = 256, MAX_BATCH = 128, MAX_CLOSING = 4096, MAX_AT_ONCE = 1000000 };
+enum { COMPUTE_KEPT = 256, MAX_BATCH = 128, FIRST_CLOSING = 64, MAX_AT_ONCE = 1000000 };
 
 #define NEVER INT64_MAX
 
@@ -58,6 +58,7 @@ struct tl_backtest {
     uint32_t input_count;
     staged *closing; /* bars of one close, until all of that time are in */
     uint32_t closing_count;
+    uint32_t closing_capacity;
     int64_t closing_ns;               /* NEVER when none are gathered */
     int64_t busy_until_ns;            /* the strategy computes until then */
     int64_t compute_ns[COMPUTE_KEPT]; /* of a served record, by its sequence */
@@ -112,7 +113,8 @@ tl_status tl_backtest_create(const tl_backtest_config *config, tl_backtest **out
     b->with = *config;
     b->log = tl_host_log(config->host);
     b->mirror = tl_host_mirror(config->host);
-    b->closing = malloc(MAX_CLOSING * sizeof *b->closing);
+    b->closing = malloc(FIRST_CLOSING * sizeof *b->closing);
+    b->closing_capacity = FIRST_CLOSING;
     b->closing_ns = NEVER;
     b->busy_until_ns = INT64_MIN;
     b->collected = b->log->begin;
@@ -202,9 +204,14 @@ static bool closes_before(const tl_backtest *b, const tl_event *a, const tl_even
 
 /* Bars come out a close at a time: shorter intervals first, then in the order of the symbols. */
 static void gather_bar(tl_backtest *b, const tl_event *event, const tl_event_tail *tail) {
-    if (b->closing_count == MAX_CLOSING) {
-        b->no_memory = true;
-        return;
+    if (b->closing_count == b->closing_capacity) {
+        staged *wider = realloc(b->closing, 2 * (size_t)b->closing_capacity * sizeof *wider);
+        if (wider == NULL) {
+            b->no_memory = true;
+            return;
+        }
+        b->closing = wider;
+        b->closing_capacity *= 2;
     }
     uint32_t at = b->closing_count++;
     while (at > 0 && closes_before(b, event, tail, &b->closing[at - 1])) {
@@ -221,8 +228,22 @@ static void deliver_bar(tl_backtest *b, const staged *bar, int64_t close_ns) {
     push(b, &b->bars, at_ns, bar, sizeof *bar);
 }
 
+/* Bars that are built from others and from trades, of the same close as those that the files brought: they come out among them. */
+static void gather_built(tl_backtest *b, int64_t close_ns) {
+    for (uint32_t i = 0; i < b->closing_count; i++)
+        tl_bars_feed(b->with.bars, &b->closing[i].event, &b->closing[i].tail);
+    staged bar;
+    while (tl_bars_take(b->with.bars, close_ns, &bar.event, &bar.tail)) {
+        if (bar.event.ts_ns != close_ns)
+            deliver_bar(b, &bar, bar.event.ts_ns);
+        else if (bar.event.kind == TL_EVENT_BAR)
+            gather_bar(b, &bar.event, &bar.tail);
+    }
+}
+
 static void flush_closing(tl_backtest *b) {
     int64_t close_ns = b->closing_ns;
+    if (b->with.bars != NULL) gather_built(b, close_ns);
     b->closing_ns = NEVER;
     for (uint32_t i = 0; i < b->closing_count; i++) {
         const staged *bar = &b->closing[i];
@@ -233,10 +254,6 @@ static void flush_closing(tl_backtest *b) {
                                    .kind = TL_EVENT_BARS,
                                    .w = {bar->tail.w[4], close_ns}}};
         deliver_bar(b, &all_in, close_ns);
-    }
-    if (b->with.bars != NULL) {
-        for (uint32_t i = 0; i < b->closing_count; i++)
-            tl_bars_feed(b->with.bars, &b->closing[i].event, &b->closing[i].tail);
     }
     b->closing_count = 0;
 }
@@ -294,7 +311,7 @@ static bool take_market(tl_backtest *b) {
         }
         const tl_event_tail *tail = tl_event_slots(event->kind) > 1 ? (const tl_event_tail *)(event + 1) : NULL;
         if (event->kind == TL_EVENT_TRADE && b->with.bars != NULL) {
-            close_built_bars(b, event->ts_ns);
+            close_built_bars(b, event->ts_ns - 1); /* those that close now wait for all that happens now */
             tl_bars_feed(b->with.bars, event, NULL);
             moved = true;
         }

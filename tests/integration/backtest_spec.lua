@@ -176,6 +176,29 @@ describe("tidelock backtest", function()
     assert.same({ ["1m"] = "B1m A1m ", ["5m"] = "B5m A5m " }, result.custom)
   end)
 
+  it("shows one close of an interval once, whole and in order, whatever its bars come from", function()
+    local minutes, trades = { "time,open,high,low,close,volume\n" }, { "time,symbol,price,size\n" }
+    for minute = 30, 33 do
+      minutes[#minutes + 1] = ("2024-01-02 09:%d:00,10.00,10.10,9.90,10.00,100\n"):format(minute)
+      for _, second in ipairs { 0, 20 } do trades[#trades + 1] = ("2024-01-02 09:%d:%02d,B,10.00,50\n"):format(minute, second) end
+    end
+    local a, b = "A@1m=" .. cli.write(folder .. "/a1.csv", table.concat(minutes)), cli.write(folder .. "/b1.csv", table.concat(trades))
+    local script = cli.write(folder .. "/mixed.lua", [[
+      local strategy, record = require "strategy", require "record"
+      local s = strategy { symbols = { "B", "A" }, bars = { "1m", "2m" } }
+      local seen = ""
+      function s:on_bar(b) seen = seen .. ("%s%d "):format(b.symbol, b.volume) end
+      function s:on_bars(interval, ts)
+        seen = seen .. interval .. " "
+        if interval == "2m" then record.result("seen", seen) seen = "" end
+      end
+      return s]])
+    for _, data in ipairs { a .. " " .. b, b .. " " .. a } do
+      local result = backtest(("%s --data %s --bar-time open"):format(script, data))
+      assert.same({ seen = "B100 A100 1m B100 A100 1m B200 A200 2m " }, result.custom)
+    end
+  end)
+
   it("never shows a bar before the trades that it is built from, however late these are", function()
     local trades = { "time,symbol,price,size\n" }
     for second = 0, 599 do

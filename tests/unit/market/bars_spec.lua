@@ -57,6 +57,23 @@ local function one(bars, now)
   end
 end
 
+describe("bars from bars of several lengths", function()
+  it("count what happened once: the shortest are taken", function()
+    local bars = bars_of(instruments_of(ALWAYS, "A"))
+    native.check(C.tl_bars_ask(bars, 0, HOUR, false))
+    local function feed(closes, interval)
+      C.tl_bars_feed(bars, ffi.new("tl_event", { ts_ns = closes, kind = BAR, w = { 100, 100, 100, 100 } }),
+        ffi.new("tl_event_tail", { w = { interval / MINUTE * 10, 1, ABSENT, closes - interval, interval } }))
+    end
+    for minute = 1, 60 do
+      feed(minute * MINUTE, MINUTE)
+      if minute % 5 == 0 then feed(minute * MINUTE, 5 * MINUTE) end
+    end
+    local hour = one(bars, HOUR)
+    assert.same({ 600, 60 }, { hour.volume, hour.trades })
+  end)
+end)
+
 describe("bars from trades", function()
   it("hold what traded from open to close, and close on the grid", function()
     local bars = bars_of(instruments_of(ALWAYS, "X"))
