@@ -18,6 +18,9 @@ function say.unknown_symbol(err) return context.unknown_symbol(tostring(err.valu
 function say.off_tick(err, of) return ("%s %.14g%s is not a multiple of the tick %.14g"):format(err.field, err.value, of, err.limit) end
 function say.bad_price(err, of)
   if err.value == nil then return ("%s%s is missing; a price is a number above 0"):format(err.field, of) end
+  if err.value > 0 and err.value < math.huge and not err.limit then -- a replace of what has no limit price
+    return ("%s %s%s: the order has no limit price to be replaced; cancel it and send another"):format(err.field, number(err.value), of)
+  end
   return ("%s %s%s is no price; a price is a number above 0"):format(err.field, number(err.value), of)
 end
 function say.bad_quantity(err, of, id)

@@ -168,6 +168,16 @@ describe("order", function()
     assert.equal(150.12, o.price)
   end)
 
+  it("says that an order without a limit has no price to be replaced", function()
+    local o = order.stop { symbol = "AAPL", side = "sell", quantity = 10, stop_price = 140 }
+    w:settle()
+    local done, err = o:replace(139)
+    assert.is_nil(done)
+    assert.same({ "bad_price", "price", 139 }, { err.code, err.field, err.value })
+    assert.equal("price 139 of AAPL: the order has no limit price to be replaced; cancel it and send another", tostring(err))
+    assert.is_true(o:replace(nil, 20))
+  end)
+
   it("takes an expiry as a duration or as a time", function()
     order.buy("AAPL", 1, 1, order.options { expire = "1s" })
     local c = sent()
