@@ -120,7 +120,7 @@ describe("files that a run writes", function()
       ["--from 2024-01-02T25:00"] = "is no time of day", ["--calendar X"] = "no calendar 'X'",
       ["--date 2024-01-02 --from 2025-01-01"] = "nothing of the data lies in the span from 2025%-01%-01",
       ["--date 2024-01-02 --to 2020-01-01"] = "nothing of the data lies in the span to 2020%-01%-01",
-      ["--cash=-5"] = "cash of %-5 is negative",
+      ["--data " .. session] = "is given twice: everything in it would happen twice", ["--cash=-5"] = "cash of %-5 is negative",
     } do fails(1, maker .. session .. " " .. args, pattern) end
     for field, pattern in pairs {
       tick = "instruments.AAPL.tick: inf is too large", lot = "instruments.AAPL.lot: inf is too large", max_quantity = "AAPL.max_quantity: inf is too large",

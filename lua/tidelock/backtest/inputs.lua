@@ -99,8 +99,11 @@ function M.open(run, options)
   local list = { files = {}, bars = {}, data = {}, notes = {}, feeds = 0 }
   if #(options.data or {}) == 0 then error("no data: name files with --data", 0) end
   list.calendar = calendar_of(run, options)
+  local given = {}
   for _, spec in ipairs(options.data) do
     local file, symbol, interval = M.split(spec)
+    if given[spec] then error(("%s is given twice: everything in it would happen twice"):format(spec), 0) end
+    given[spec] = true
     list.files[#list.files + 1] = file
     if M.is_itch(file) then
       check(C.tl_simulator_add_itch(run.simulator, file, itch_date(list, file, options)))
