@@ -60,6 +60,15 @@ local function bound(name, key, value, kind)
   return value
 end
 
+--- The choices as values of the param's kind.
+local function choices_of(name, given, kind)
+  if given == nil then return nil end
+  if type(given) ~= "table" or #given == 0 then error(("param %s: choices is a list of values"):format(name), 0) end
+  local list = {}
+  for i, choice in ipairs(given) do list[i] = checked(name .. ", a choice of it,", { type = kind }, choice) end
+  return list
+end
+
 local function read_spec(name, given)
   if type(name) ~= "string" or not name:match "^[%a_][%w_]*$" then error(("param %s: a name is letters, digits and _"):format(quoted(name)), 0) end
   if type(given) ~= "table" then given = { default = given } end
@@ -75,8 +84,9 @@ local function read_spec(name, given)
   if not known then error(("param %s: %s"):format(name, nearest.sentence("type", kind, TYPES)), 0) end
   local spec = {
     name = name, type = kind, min = bound(name, "min", given.min, kind), max = bound(name, "max", given.max, kind),
-    step = bound(name, "step", given.step, kind), choices = given.choices, help = given.help,
+    step = bound(name, "step", given.step, kind), choices = choices_of(name, given.choices, kind), help = given.help,
   }
+  if spec.step and not (spec.step > 0) then error(("param %s: step is %.14g; it must be above 0"):format(name, spec.step), 0) end
   spec.default = checked(name, spec, given.default)
   return spec
 end
