@@ -545,6 +545,30 @@ describe("a quote", function()
     assert.equal(0, #w:take())
   end)
 
+  it("is refused as often as it is asked wrongly, also for a price that passed with another rounding", function()
+    local w = world.new()
+    local passive, aggressive = world.options { rounding = C.TL_ROUND_PASSIVE }, world.options { rounding = C.TL_ROUND_AGGRESSIVE }
+    local function refused(code, ...)
+      for _ = 1, 2 do
+        local slot, got = w:quote(...)
+        assert.same({ code }, { slot or got })
+      end
+    end
+    refused("bad_price", BUY, 100, 0)
+    refused("bad_quantity", BUY, 0.5, 150)
+    local slot = w:quote(BUY, 100, 150.104, passive)
+    w:settle()
+    assert.equal(1501000, open_price(w))
+    refused("off_tick", BUY, 100, 150.104)
+    refused("bad_quantity", BUY, 0.5, 150.104, passive)
+    refused("bad_price", BUY, 100, 0, passive)
+    assert.equal(slot, w:quote(BUY, 100, 150.104, passive))
+    assert.equal(0, #w:take())
+    w:quote(BUY, 100, 150.104, aggressive)
+    w:settle()
+    assert.equal(1501100, open_price(w))
+  end)
+
   it("is one for each instrument, side and tag", function()
     local w = world.new { { symbol = "A" }, { symbol = "B" } }
     for _ = 1, 3 do
