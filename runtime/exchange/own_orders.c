@@ -94,8 +94,39 @@ uint32_t tl_own_orders_add(tl_own_orders *orders, tl_own_list *list, uint64_t id
     return handle;
 }
 
+static void take_off_rank(tl_own_orders *orders, tl_own_list *list, tl_own_order *order) {
+    if (!order->ranked) return;
+    order->ranked = 0;
+    if (order->rest_previous != 0)
+        orders->all[order->rest_previous].rest_next = order->rest_next;
+    else
+        list->best[order->side == TL_SIDE_SELL] = order->rest_next;
+    if (order->rest_next != 0) orders->all[order->rest_next].rest_previous = order->rest_previous;
+}
+
+void tl_own_orders_rest(tl_own_orders *orders, tl_own_list *list, uint32_t handle, int64_t price) {
+    tl_own_order *order = &orders->all[handle];
+    take_off_rank(orders, list, order);
+    order->rest_price = price;
+    if (price == TL_ABSENT) return;
+    uint32_t before = 0, behind = list->best[order->side == TL_SIDE_SELL];
+    while (behind != 0 && !tl_own_price_better(order->side, price, orders->all[behind].rest_price)) {
+        before = behind;
+        behind = orders->all[behind].rest_next;
+    }
+    order->ranked = 1;
+    order->rest_previous = before;
+    order->rest_next = behind;
+    if (before != 0)
+        orders->all[before].rest_next = handle;
+    else
+        list->best[order->side == TL_SIDE_SELL] = handle;
+    if (behind != 0) orders->all[behind].rest_previous = handle;
+}
+
 void tl_own_orders_remove(tl_own_orders *orders, tl_own_list *list, uint32_t handle) {
     tl_own_order *order = &orders->all[handle];
+    take_off_rank(orders, list, order);
     uint32_t hole = bucket_of(orders, order->id);
     while (orders->buckets[hole] != handle)
         hole = (hole + 1) & orders->mask;

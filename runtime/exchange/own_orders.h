@@ -39,20 +39,25 @@ typedef struct tl_own_order {
     uint32_t flags;        /* TL_FLAG_* */
     uint32_t next;         /* handle of the one that came after it in its instrument */
     uint32_t previous;     /* and before it */
+    uint32_t rest_next;    /* handle of the next worse among those of its side that stand in the engine's book */
+    uint32_t rest_previous;
     uint8_t side;          /* TL_SIDE_* */
     uint8_t type;          /* tl_order_type */
     uint8_t time_in_force; /* tl_time_in_force */
     uint8_t stage;         /* tl_own_stage */
     uint8_t takes;         /* fill models: it met the market when it came, and trades at the market's price */
     uint8_t changed;       /* scratch of the venue: in its list of changed orders */
+    uint8_t ranked;        /* in its side's list of those that stand in the engine's book */
     uint8_t closed;        /* scratch of the venue: ended in this operation */
 } tl_own_order;
 
-/* First and last open order of an instrument. */
+/* The open orders of an instrument. */
 typedef struct tl_own_list {
-    uint32_t first;
+    uint32_t first; /* by arrival */
     uint32_t last;
     uint32_t count;
+    uint32_t
+        best[2]; /* of the buys and the sells that stand in the engine's book: best price first, then by arrival there */
 } tl_own_list;
 
 typedef struct tl_own_orders tl_own_orders;
@@ -63,6 +68,9 @@ void tl_own_orders_destroy(tl_own_orders *orders);
 /* A zeroed order of this id at the end of `list`; 0 when the id is open already or there is no room. */
 uint32_t tl_own_orders_add(tl_own_orders *orders, tl_own_list *list, uint64_t id);
 void tl_own_orders_remove(tl_own_orders *orders, tl_own_list *list, uint32_t handle);
+
+/* An order stands in the engine's book at `price` now, or nowhere (TL_ABSENT). Costs a step for each own order of its side at a better or the same price. */
+void tl_own_orders_rest(tl_own_orders *orders, tl_own_list *list, uint32_t handle, int64_t price);
 
 /* The handle of an id, 0 when it is not open. */
 uint32_t tl_own_orders_find(const tl_own_orders *orders, uint64_t id);
@@ -79,6 +87,11 @@ void tl_own_order_from(tl_own_order *order, const tl_command *command, int64_t n
 uint32_t tl_own_orders_open(const tl_own_orders *orders);
 
 #ifndef TL_CDEF
+/* Whether price `a` is nearer to the other side than `b`. */
+static inline bool tl_own_price_better(int side, int64_t a, int64_t b) {
+    return side == TL_SIDE_BUY ? a > b : a < b;
+}
+
 /* Set in own orders' references in the books, so that they never meet a feed's. */
 #define TL_OWN_REFERENCE ((uint64_t)1 << 63)
 #endif

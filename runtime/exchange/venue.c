@@ -226,7 +226,8 @@ static void absorb_one(tl_venue *v, const tl_engine_event *e) {
 }
 
 /* Where an own order stands now, against where it stood: the levels that this changed. */
-static void settle_place(tl_venue *v, tl_own_order *order) {
+static void settle_place(tl_venue *v, uint32_t own) {
+    tl_own_order *order = tl_own_orders_at(v->own, own);
     int64_t price = TL_ABSENT, quantity = 0;
     tl_book_handle handle = tl_books_find(v->books, order->id | TL_OWN_REFERENCE);
     if (handle != TL_BOOK_NIL) {
@@ -237,7 +238,7 @@ static void settle_place(tl_venue *v, tl_own_order *order) {
     if (price == order->rest_price && quantity == order->rest_quantity) return;
     if (order->rest_price != TL_ABSENT) touch_price(v, order->instrument, order->side, order->rest_price);
     if (price != TL_ABSENT && price != order->rest_price) touch_price(v, order->instrument, order->side, price);
-    order->rest_price = price;
+    if (price != order->rest_price) tl_own_orders_rest(v->own, &v->of[order->instrument].own, own, price);
     order->rest_quantity = quantity;
 }
 
@@ -251,7 +252,7 @@ static void settle_changed(tl_venue *v, uint32_t instrument) {
     for (uint32_t i = 0; i < v->changed_count; i++) {
         tl_own_order *order = tl_own_orders_at(v->own, v->changed[i]);
         order->changed = 0;
-        settle_place(v, order);
+        settle_place(v, v->changed[i]);
         if (order->closed) tl_own_orders_remove(v->own, &v->of[order->instrument].own, v->changed[i]);
     }
     v->changed_count = 0;
@@ -326,29 +327,28 @@ void tl_venue_tell_queue(tl_venue *v, tl_own_order *order, int64_t ahead, int64_
     tell(v, TL_EVENT_QUEUE, order->instrument, (int64_t)order->id, ahead, total, 0);
 }
 
-/* The touched level in which an order rests, NULL when it was not touched. */
-static const tl_venue_touch *touch_of(const tl_venue *v, const tl_own_order *order) {
-    for (uint32_t i = 0; i < v->touched_count; i++)
-        if (v->touched[i].price == order->rest_price && v->touched[i].side == order->side) return &v->touched[i];
-    return NULL;
+/* Places in the queue of a level that the message changed. */
+static void tell_queue_of(tl_venue *v, uint32_t instrument, const tl_venue_touch *touch) {
+    int side = (int)touch->side;
+    for (uint32_t handle = v->of[instrument].own.best[side == TL_SIDE_SELL]; handle != 0;) {
+        tl_own_order *order = tl_own_orders_at(v->own, handle);
+        if (tl_own_price_better(side, touch->price, order->rest_price)) return;
+        handle = order->rest_next;
+        if (order->rest_price != touch->price) continue;
+        /* What joins a level stands behind; nothing comes in front of the first. Else the queue is walked. */
+        int64_t ahead = order->told_ahead, total = touch->quantity;
+        if ((ahead == TL_ABSENT || (ahead != 0 && !v->joined)) &&
+            !tl_engine_queue(v->engine, order->id | TL_OWN_REFERENCE, &ahead, &total))
+            continue;
+        tl_venue_tell_queue(v, order, ahead, total);
+    }
 }
 
-/* Places in the queue that the message changed. */
-static void tell_queues(tl_venue *v, uint32_t instrument) {
+static inline void tell_queues(tl_venue *v, uint32_t instrument) {
     const tl_venue_instrument *of = &v->of[instrument];
-    if (TL_UNLIKELY(of->busy && v->touched_count > 0 && (of->want & TL_WANT_QUEUE) != 0))
-        for (uint32_t handle = of->own.first; handle != 0;) {
-            tl_own_order *order = tl_own_orders_at(v->own, handle);
-            handle = order->next;
-            const tl_venue_touch *touch = touch_of(v, order);
-            if (touch == NULL || order->stage != TL_OWN_IN_ENGINE) continue;
-            /* What joins a level stands behind; nothing comes in front of the first. Else the queue is walked. */
-            int64_t ahead = order->told_ahead, total = touch->quantity;
-            if ((ahead == TL_ABSENT || (ahead != 0 && !v->joined)) &&
-                !tl_engine_queue(v->engine, order->id | TL_OWN_REFERENCE, &ahead, &total))
-                continue;
-            tl_venue_tell_queue(v, order, ahead, total);
-        }
+    if (TL_LIKELY(!of->busy || (of->want & TL_WANT_QUEUE) == 0)) return;
+    for (uint32_t i = 0; i < v->touched_count; i++)
+        tell_queue_of(v, instrument, &v->touched[i]);
 }
 
 /* The one level that the message changed stands behind the best of its side. */
@@ -359,28 +359,19 @@ static inline bool is_behind_best(const tl_venue *v, const tl_venue_instrument *
                                       : touch->price > of->top.ask_price && of->top.ask_price != TL_ABSENT;
 }
 
-/* What own orders show of a level; *elsewhere, the own orders of that side not met yet, is counted down. */
-static int64_t own_in_level(const tl_venue *v, uint32_t instrument, int side, int64_t price, uint32_t *elsewhere) {
-    int64_t shown = 0;
-    for (uint32_t handle = v->of[instrument].own.first; handle != 0 && *elsewhere > 0;) {
-        const tl_own_order *order = tl_own_orders_at(v->own, handle);
-        handle = order->next;
-        if (order->rest_price != price || order->side != side) continue;
-        shown += order->rest_quantity;
-        --*elsewhere;
-    }
-    return shown;
-}
-
-/* The best level of a side with what is left of it without own orders. */
+/* The best level of a side with what is left of it without own orders, which stand in the same order as the levels. */
 static void best_of_others(const tl_venue *v, uint32_t instrument, int side, int64_t *price, int64_t *size) {
-    uint32_t own = tl_engine_resting(v->engine, instrument, side);
+    uint32_t handle = v->of[instrument].own.best[side == TL_SIDE_SELL];
     for (uint32_t i = 0;; i++) {
         uint32_t index = tl_books_level_at(v->books, instrument, side, i);
         if (index == TL_BOOK_NIL) break;
         const tl_book_level *level = tl_books_level(v->books, index);
         int64_t left = level->quantity;
-        if (own > 0) left -= own_in_level(v, instrument, side, level->price, &own);
+        for (const tl_own_order *order; handle != 0; handle = order->rest_next) {
+            order = tl_own_orders_at(v->own, handle);
+            if (order->rest_price != level->price) break;
+            left -= order->rest_quantity;
+        }
         if (left > 0) {
             *price = level->price;
             *size = left;
