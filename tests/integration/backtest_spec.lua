@@ -288,6 +288,15 @@ describe("tidelock backtest", function()
     fails(bad .. " --data " .. session, 1, "on_qoute.*did you mean 'on_quote'")
   end)
 
+  it("notes symbols of the configuration that the data does not have", function()
+    local file = cli.write(folder .. "/names.lua", 'return { risk = { restricted = { "APPL", "AAPL" } }, instruments = { GOGO = { tick = 0.01 } } }')
+    local code, out = cli.run(("backtest scripts/market_maker.lua --symbols AAPL --data %s --config %s --quiet"):format(session, file))
+    assert.equal(0, code)
+    assert.matches("instruments names 'GOGO', which is not in the data", out, 1, true)
+    assert.matches("risk.restricted names 'APPL', which is not in the data", out, 1, true)
+    assert.matches("risk_restricted", out)
+  end)
+
   it("goes on after an error in a handler and stops past the budget", function()
     local script = cli.write(folder .. "/raises.lua", [[
       local strategy = require "strategy"

@@ -97,10 +97,20 @@ local function with_fees(setting)
   return fees
 end
 
+--- The id of a symbol that the configuration names under `where`; nil, and a note in the results, when the data does not have it.
+local function configured(self, where, symbol)
+  local id = C.tl_instruments_find(self.instruments, symbol)
+  if id ~= 0xffffffff then return id end
+  self.inputs.notes[#self.inputs.notes + 1] = ("%s names '%s', which is not in the data"):format(where, symbol)
+end
+
 local function edit_instruments(self, settings)
-  for symbol, setting in pairs(settings or {}) do
-    local id = C.tl_instruments_find(self.instruments, symbol)
-    if id ~= 0xffffffff then
+  local symbols = {}
+  for symbol in pairs(settings or {}) do symbols[#symbols + 1] = symbol end
+  table.sort(symbols)
+  for _, symbol in ipairs(symbols) do
+    local setting, id = settings[symbol], configured(self, "instruments", symbol)
+    if id then
       local one = C.tl_instruments_edit(self.instruments, id)
       local function mantissa(name, field, exponent)
         if not setting[name] then return end
@@ -179,8 +189,8 @@ local function add_gateway(self, options)
   local risk = limits_of_strategy(self)
   check(C.tl_gateway_add_strategy(self.gateway, self.strategy, self.account_index, limits_of(risk)))
   for _, symbol in ipairs(config.risk and config.risk.restricted or {}) do
-    local id = C.tl_instruments_find(self.instruments, symbol)
-    if id ~= 0xffffffff then C.tl_gateway_restrict(self.gateway, id, true) end
+    local id = configured(self, "risk.restricted", symbol)
+    if id then C.tl_gateway_restrict(self.gateway, id, true) end
   end
   self.recorder = created(C.tl_recorder_create(self.instruments, self.gateway, self.strategy, self.account_index), C.tl_recorder_destroy, "the recorder")
   self.options = options
