@@ -86,6 +86,15 @@ static int open_beside(tl_draft *draft, int folder, mode_t mode) {
     return reason;
 }
 
+/* The standard stream that goes to this file, or -1: such a file is not replaced, as what is printed would be lost with the old one. */
+static int standard_stream(const struct stat *about) {
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        struct stat stream;
+        if (fstat(fd, &stream) == 0 && stream.st_dev == about->st_dev && stream.st_ino == about->st_ino) return fd;
+    }
+    return -1;
+}
+
 tl_status tl_draft_open(const char *path, tl_draft **out) {
     tl_draft *draft = calloc(1, sizeof *draft);
     if (draft == NULL) return tl_error_set(TL_ERR_NO_MEMORY, "no memory to write %s", path);
@@ -100,7 +109,8 @@ tl_status tl_draft_open(const char *path, tl_draft **out) {
     }
     struct stat link;
     bool dangling = !there && lstat(path, &link) == 0;
-    draft->in_place = draft->target == NULL || dangling || (there && !S_ISREG(about.st_mode));
+    int stream = there ? standard_stream(&about) : -1;
+    draft->in_place = draft->target == NULL || dangling || stream >= 0 || (there && !S_ISREG(about.st_mode));
     int reason = 0;
     if (!draft->in_place && there && access(draft->target, W_OK) != 0) {
         reason = errno; /* a file that is protected stays, although its folder would let it be replaced */
@@ -122,7 +132,7 @@ tl_status tl_draft_open(const char *path, tl_draft **out) {
         }
     }
     if (draft->in_place) {
-        draft->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        draft->fd = stream >= 0 ? dup(stream) : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
         reason = draft->fd < 0 ? errno : 0;
     }
     if (reason != 0) {

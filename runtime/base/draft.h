@@ -2,7 +2,7 @@
  *
  * What is written stays without a name in the target's folder until tl_draft_commit() puts it in place of what was there; whoever reads the
  * target sees the old bytes or the new, never a part, whatever ends the process in between. Where the file system knows no files without names
- * a hidden one stands in. A link is followed. What is no regular file (a device, a pipe) is written as it comes, and so is a file that may be written
+ * a hidden one stands in. A link is followed. What is no regular file (a device, a pipe), or is where standard output goes, is written as it comes, and so is a file that may be written
  * in a folder that may not.
  *
  * Single owner; tl_draft_abandon_all() may be called by a signal handler.

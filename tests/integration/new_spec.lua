@@ -43,6 +43,15 @@ describe("tidelock new", function()
     end
   end)
 
+  it("writes both files or none", function()
+    cli.write(folder .. "/my_idea_spec.lua", "mine")
+    local code, _, err = run "new my_idea"
+    assert.equal(1, code)
+    assert.matches("my_idea_spec.lua exists already", err)
+    assert.equal("mine", cli.read(folder .. "/my_idea_spec.lua"))
+    assert.is_nil(io.open(folder .. "/my_idea.lua", "r"))
+  end)
+
   it("goes into another folder", function()
     os.execute(("mkdir '%s/ideas'"):format(folder))
     assert.equal(0, (run "new other --dir ideas"))

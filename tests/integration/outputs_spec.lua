@@ -67,6 +67,14 @@ describe("files that a run writes", function()
     assert.equal(cli.read(session), cli.read(folder .. "/again.itch"))
   end)
 
+  it("go where standard output goes, without losing what is printed", function()
+    local both = folder .. "/both"
+    assert.equal(0, (cli.run(("backtest scripts/market_maker.lua --quiet --json --data %s --trades /dev/stdout >%s"):format(session, both))))
+    local text = cli.read(both)
+    assert.matches("^number,symbol,side.*\n{", text)
+    assert.matches('"decisions_hash"', text)
+  end)
+
   for signal, sentence in pairs { INT = "interrupted", TERM = "terminated" } do
     it(("leave nothing behind when SIG%s ends a strategy that does not return"):format(signal), function()
       local place = folder .. "/place_" .. signal

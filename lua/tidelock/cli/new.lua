@@ -96,15 +96,17 @@ local TAKEN = {}
 for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then true until while
   strategy order snapshot timeout indicator log metric record signal tidelock take self]]):gmatch "%a+" do TAKEN[word] = true end
 
-local function write_new(path, text)
+local function refuse_existing(path)
   local there = io.open(path, "r")
-  if there then
-    there:close()
-    error(path .. " exists already; nothing was written over it", 0)
-  end
+  if not there then return end
+  there:close()
+  error(path .. " exists already; nothing was written over it", 0)
+end
+
+local function write_new(path, text)
   local file = draft.open(path)
   file:write(text)
-  file:commit()
+  return file
 end
 
 function M.run(args)
@@ -116,8 +118,10 @@ function M.run(args)
   path, spec = path:gsub("^%./", ""), spec:gsub("^%./", "")
   local words = { NAME = name, CLASS = class }
   local function fill(text) return (text:gsub("%u%u+", words)) end
-  write_new(path, fill(STRATEGY))
-  write_new(spec, fill(SPEC))
+  refuse_existing(path)
+  refuse_existing(spec)
+  local files = { write_new(path, fill(STRATEGY)), write_new(spec, fill(SPEC)) } -- both or none
+  for _, file in ipairs(files) do file:commit() end
   print(("wrote %s and %s\n\nnext:\n  tidelock test %s\n  tidelock backtest %s --data FILE --report report.html"):format(path, spec, spec, path))
   return 0
 end
