@@ -118,6 +118,12 @@ describe("files that a run writes", function()
     assert.matches("messages     10000 ", out)
   end)
 
+  it("are not written of nothing", function()
+    local header = cli.write(folder .. "/header.csv", "time,bid,ask\n")
+    fails(1, ("%sX=%s --equity %s/none.csv"):format(maker, header, folder), "the data holds nothing: no message and no row in .*/header.csv")
+    assert.is_nil(io.open(folder .. "/none.csv", "r"))
+  end)
+
   it("say which option cannot be", function()
     for args, pattern in pairs {
       ["--batch nan"] = "%-%-batch is a whole number", ["--batch 1.5"] = "%-%-batch is a whole number", ["--symbols ,"] = "names no symbol",

@@ -337,6 +337,8 @@ function Run:play(progress)
     error(("nothing of the data lies in the span%s%s"):format(self.options.from and " from " .. self.options.from or "",
       self.options.to and " to " .. self.options.to or ""), 0)
   end
+  C.tl_simulator_count(self.simulator, counts)
+  if counts.messages == 0 and not self.failure then error("the data holds nothing: no message and no row in " .. table.concat(self.inputs.files, ", "), 0) end
   if played.warming > 0 and not self.failure then
     error(("the data ended before the warm-up had its bars: %d series lack some; the script's `warmup` asks for more than there is"):format(played.warming), 0)
   end
