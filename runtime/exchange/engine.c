@@ -489,17 +489,29 @@ uint32_t tl_engine_waiting_stops(const tl_engine *engine, uint32_t instrument) {
     return waiting[TRIGGER_LAST] + waiting[TRIGGER_QUOTE] + waiting[TRIGGER_MARK];
 }
 
-bool tl_engine_queue(const tl_engine *engine, uint64_t id, int64_t *ahead, int64_t *total) {
+bool tl_engine_queue_after(const tl_engine *engine, uint64_t id, uint64_t known, int64_t known_ahead, int64_t *ahead,
+                           int64_t *total) {
     tl_book_handle handle = tl_books_find(engine->books, id);
     if (handle == TL_BOOK_NIL) return false;
     const tl_book_order *order = tl_books_order(engine->books, handle);
     if (order->owner == 0) return false;
     *total = tl_books_level(engine->books, order->level)->quantity;
     int64_t before = 0;
-    for (tl_book_handle h = order->previous; h != TL_BOOK_NIL; h = tl_books_order(engine->books, h)->previous)
-        before += tl_books_order(engine->books, h)->quantity;
+    for (tl_book_handle h = order->previous; h != TL_BOOK_NIL;) {
+        const tl_book_order *other = tl_books_order(engine->books, h);
+        before += other->quantity;
+        if (other->reference == known) {
+            before += known_ahead;
+            break;
+        }
+        h = other->previous;
+    }
     *ahead = before;
     return true;
+}
+
+bool tl_engine_queue(const tl_engine *engine, uint64_t id, int64_t *ahead, int64_t *total) {
+    return tl_engine_queue_after(engine, id, 0, 0, ahead, total);
 }
 
 int64_t tl_engine_position(const tl_engine *engine, uint32_t owner, uint32_t instrument) {

@@ -118,6 +118,10 @@ uint32_t tl_engine_waiting_stops(const tl_engine *engine, uint32_t instrument);
 /* Quantity in front of a resting order in its level's queue, and the level's whole quantity; false when it does not rest. */
 bool tl_engine_queue(const tl_engine *engine, uint64_t id, int64_t *ahead, int64_t *total);
 
+/* The same, where what stands in front of the order `known` is known already: the walk ends there when it stands in the same level. 0 is no order. */
+bool tl_engine_queue_after(const tl_engine *engine, uint64_t id, uint64_t known, int64_t known_ahead, int64_t *ahead,
+                           int64_t *total);
+
 /* The signed position of an owner in an instrument: the sum of its fills. */
 int64_t tl_engine_position(const tl_engine *engine, uint32_t owner, uint32_t instrument);
 

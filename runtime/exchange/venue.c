@@ -330,6 +330,8 @@ void tl_venue_tell_queue(tl_venue *v, tl_own_order *order, int64_t ahead, int64_
 /* Places in the queue of a level that the message changed. */
 static void tell_queue_of(tl_venue *v, uint32_t instrument, const tl_venue_touch *touch) {
     int side = (int)touch->side;
+    uint64_t known = 0;
+    int64_t known_ahead = 0; /* many own orders in one level are one walk, not one each */
     for (uint32_t handle = v->of[instrument].own.best[side == TL_SIDE_SELL]; handle != 0;) {
         tl_own_order *order = tl_own_orders_at(v->own, handle);
         if (tl_own_price_better(side, touch->price, order->rest_price)) return;
@@ -338,8 +340,10 @@ static void tell_queue_of(tl_venue *v, uint32_t instrument, const tl_venue_touch
         /* What joins a level stands behind; nothing comes in front of the first. Else the queue is walked. */
         int64_t ahead = order->told_ahead, total = touch->quantity;
         if ((ahead == TL_ABSENT || (ahead != 0 && !v->joined)) &&
-            !tl_engine_queue(v->engine, order->id | TL_OWN_REFERENCE, &ahead, &total))
+            !tl_engine_queue_after(v->engine, order->id | TL_OWN_REFERENCE, known, known_ahead, &ahead, &total))
             continue;
+        known = order->id | TL_OWN_REFERENCE;
+        known_ahead = ahead;
         tl_venue_tell_queue(v, order, ahead, total);
     }
 }

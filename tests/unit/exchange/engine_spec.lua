@@ -25,6 +25,12 @@ describe("matching", function()
     assert.is_true(C.tl_engine_queue(e.engine, 2, ahead, total))
     assert.equal(4, tonumber(ahead[0]))
     assert.equal(11, tonumber(total[0]))
+    -- what is in front of 2 is taken as told; what does not stand in front is of no use
+    e:new(3, "buy", 5, 99)
+    for known, expected in pairs { [2] = 1007, [0] = 11, [3] = 11, [9] = 11 } do
+      assert.is_true(C.tl_engine_queue_after(e.engine, 3, known, 1000, ahead, total))
+      assert.same({ expected, 16 }, { tonumber(ahead[0]), tonumber(total[0]) })
+    end
   end)
 end)
 
