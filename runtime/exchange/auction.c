@@ -1,9 +1,5 @@
 #include "exchange/auction.h"
 
-static inline int other_side(int side) {
-    return side == TL_SIDE_BUY ? TL_SIDE_SELL : TL_SIDE_BUY;
-}
-
 static int reason_against(const tl_venue *v, const tl_command *c) {
     const tl_venue_instrument *of = &v->of[c->instrument];
     if (c->type != TL_TYPE_LIMIT && c->type != TL_TYPE_MARKET) return TL_REASON_UNSUPPORTED;
@@ -124,7 +120,7 @@ static int64_t best_own(const tl_venue *v, uint32_t instrument, int side) {
 
 /* History's orders of `side` that stand across own orders of the other side trade with them, best first. */
 static void uncross_side(tl_venue *v, uint32_t instrument, int side) {
-    int own_side = other_side(side);
+    int own_side = tl_other_side(side);
     for (;;) {
         int64_t own_price = best_own(v, instrument, own_side);
         uint32_t index = tl_books_level_at(v->books, instrument, side, 0);

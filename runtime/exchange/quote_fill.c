@@ -1,9 +1,5 @@
 #include "exchange/quote_fill.h"
 
-static inline int other_side(int side) {
-    return side == TL_SIDE_BUY ? TL_SIDE_SELL : TL_SIDE_BUY;
-}
-
 static inline tl_ladder *ladder_of(const tl_fill_models *m, uint32_t instrument, int side) {
     return &m->quotes[instrument].sides[side == TL_SIDE_SELL];
 }
@@ -182,7 +178,7 @@ static void cross_resting(tl_fill_models *m, uint32_t instrument, int own_side) 
         if (best == 0) return;
         tl_own_order *order = tl_own_orders_at(m->venue->own, best);
         order->pass = pass;
-        const tl_ladder *ladder = ladder_of(m, instrument, other_side(own_side));
+        const tl_ladder *ladder = ladder_of(m, instrument, tl_other_side(own_side));
         tl_ladder_rung *rung;
         bool ended = false;
         for (uint32_t i = 0; !ended && (rung = tl_ladder_at(ladder, i)) != NULL && tl_model_reaches(order, rung->price);
@@ -190,7 +186,7 @@ static void cross_resting(tl_fill_models *m, uint32_t instrument, int own_side) 
             int64_t open = tl_model_open_quantity(order), left = tl_ladder_left(rung), quantity = open < left ? open : left;
             if (quantity <= 0) continue;
             touch(m, own_side, order->price);
-            touch(m, other_side(own_side), rung->price);
+            touch(m, tl_other_side(own_side), rung->price);
             rung->taken += quantity;
             ended = tl_model_fill(m, best, order->price, quantity, TL_LIQUIDITY_MAKER);
         }
@@ -202,7 +198,7 @@ static void cross_resting(tl_fill_models *m, uint32_t instrument, int own_side) 
 static int64_t stop_looks_at(const tl_fill_models *m, const tl_own_order *order) {
     int64_t last = m->venue->of[order->instrument].last_price;
     if (!(order->flags & TL_FLAG_TRIGGER_QUOTE) && last != TL_ABSENT) return last;
-    const tl_ladder_rung *rung = tl_ladder_at(ladder_of(m, order->instrument, other_side(order->side)), 0);
+    const tl_ladder_rung *rung = tl_ladder_at(ladder_of(m, order->instrument, tl_other_side(order->side)), 0);
     return rung != NULL ? rung->price : TL_ABSENT;
 }
 
@@ -233,7 +229,7 @@ static bool trade_meets(const tl_fill_models *m, const tl_own_order *order, int6
     if (price != order->price) return false;
     if (aggressor != TL_SIDE_NONE) return aggressor != order->side;
     /* Not told: the quote tells, where it does. */
-    const tl_ladder_rung *across = tl_ladder_at(ladder_of(m, order->instrument, other_side(order->side)), 0);
+    const tl_ladder_rung *across = tl_ladder_at(ladder_of(m, order->instrument, tl_other_side(order->side)), 0);
     return across == NULL || (buys ? price < across->price : price > across->price);
 }
 
@@ -390,7 +386,7 @@ void tl_quote_fill_event(tl_fill_models *m, const tl_event *event) {
 /* ---- own orders come ---- */
 
 int64_t tl_quote_fill_price(const tl_fill_models *m, const tl_own_order *order) {
-    const tl_ladder *ladder = ladder_of(m, order->instrument, other_side(order->side));
+    const tl_ladder *ladder = ladder_of(m, order->instrument, tl_other_side(order->side));
     const tl_ladder_rung *rung;
     for (uint32_t i = 0; (rung = tl_ladder_at(ladder, i)) != NULL; i++)
         if (tl_ladder_left(rung) > 0) return rung->price;
@@ -399,7 +395,7 @@ int64_t tl_quote_fill_price(const tl_fill_models *m, const tl_own_order *order) 
 
 /* What an order could take now. */
 static int64_t takeable(const tl_fill_models *m, const tl_own_order *order) {
-    const tl_ladder *ladder = ladder_of(m, order->instrument, other_side(order->side));
+    const tl_ladder *ladder = ladder_of(m, order->instrument, tl_other_side(order->side));
     const tl_ladder_rung *rung;
     int64_t sum = 0, open = tl_model_open_quantity(order);
     for (uint32_t i = 0; sum < open && (rung = tl_ladder_at(ladder, i)) != NULL && tl_model_reaches(order, rung->price);
@@ -414,7 +410,7 @@ static int64_t takeable(const tl_fill_models *m, const tl_own_order *order) {
 static bool take(tl_fill_models *m, uint32_t handle) {
     if (tl_model_reduce(m, handle)) return true;
     tl_own_order *order = tl_own_orders_at(m->venue->own, handle);
-    int other = other_side(order->side);
+    int other = tl_other_side(order->side);
     const tl_ladder *ladder = ladder_of(m, order->instrument, other);
     tl_ladder_rung *rung;
     for (uint32_t i = 0; (rung = tl_ladder_at(ladder, i)) != NULL && tl_model_reaches(order, rung->price); i++) {

@@ -129,10 +129,6 @@ void tl_replay_close(tl_replay *r) {
 
 /* ---- history among own orders ---- */
 
-static inline int other_side(int side) {
-    return side == TL_SIDE_BUY ? TL_SIDE_SELL : TL_SIDE_BUY;
-}
-
 static inline int side_of_level(const tl_book_level *level) {
     return (level->book_side & 1) ? TL_SIDE_SELL : TL_SIDE_BUY;
 }
@@ -235,7 +231,7 @@ static tl_book_handle first_of_history(const tl_books *books, uint32_t instrumen
 static bool execute_among_own(tl_replay *r, const tl_itch_message *m, uint32_t instrument, uint64_t reference, int side,
                               int64_t level_price, int64_t trade_price) {
     tl_venue *v = r->venue;
-    int aggressor = other_side(side);
+    int aggressor = tl_other_side(side);
     tl_book_handle handle = tl_books_find(v->books, reference);
     int64_t left = m->shares;
     if (trade_price == level_price) {
@@ -291,7 +287,7 @@ static void execute(tl_replay *r, const tl_itch_message *m, uint32_t instrument)
     int64_t price = m->type == TL_ITCH_EXECUTED_AT_PRICE ? m->price : level_price;
     bool printed = m->printable != 'N';
     const tl_venue_instrument *of = &v->of[instrument];
-    if (printed) tl_venue_trade(v, instrument, price, m->shares, m->match, other_side(side), TL_TRADE_NORMAL);
+    if (printed) tl_venue_trade(v, instrument, price, m->shares, m->match, tl_other_side(side), TL_TRADE_NORMAL);
     bool whole;
     if (TL_LIKELY(!of->busy || !printed || !tl_state_matches(of->state))) {
         int64_t settled;
@@ -373,7 +369,7 @@ static void replace(tl_replay *r, const tl_itch_message *m, uint32_t instrument)
 
 /* The aggressor of a trade with an order that was not displayed, by where it stands to the quote where the message does not tell. */
 static int aggressor_of_hidden(const tl_replay *r, const tl_itch_message *m, uint32_t instrument) {
-    if (!r->aggressor_unknown) return other_side(m->side);
+    if (!r->aggressor_unknown) return tl_other_side(m->side);
     tl_book_top top;
     tl_books_top(r->venue->books, instrument, &top);
     if (top.bid_price == TL_ABSENT || top.ask_price == TL_ABSENT) return TL_SIDE_NONE;

@@ -166,10 +166,6 @@ static void touch_price(tl_venue *v, uint32_t instrument, int side, int64_t pric
     tl_venue_touch_level(v, side, price, level != NULL ? level->quantity : 0, level != NULL ? level->count : 0);
 }
 
-static int other_side(int side) {
-    return side == TL_SIDE_BUY ? TL_SIDE_SELL : TL_SIDE_BUY;
-}
-
 static void absorb_fill(tl_venue *v, tl_own_order *order, const tl_engine_event *e) {
     order->filled += e->quantity;
     tl_report *report = tl_venue_report(v, order, TL_REPORT_FILL, TL_REASON_NONE);
@@ -178,14 +174,15 @@ static void absorb_fill(tl_venue *v, tl_own_order *order, const tl_engine_event 
     report->quantity = e->quantity;
     report->liquidity = e->liquidity;
     if (e->liquidity == TL_LIQUIDITY_TAKER) {
-        int resting = other_side(order->side);
+        int resting = tl_other_side(order->side);
         tl_venue_trade(v, order->instrument, e->price, e->quantity, v->executions, order->side, TL_TRADE_NORMAL);
         if (!(e->against & TL_OWN_REFERENCE)) {
             tl_taken_add(&v->taken, e->against, e->quantity, order->instrument, resting, e->price);
             touch_price(v, order->instrument, resting, e->price);
         }
     } else if (v->hit == TL_HIT_ADD) {
-        tl_venue_trade(v, order->instrument, e->price, e->quantity, v->executions, other_side(order->side), TL_TRADE_NORMAL);
+        tl_venue_trade(v, order->instrument, e->price, e->quantity, v->executions, tl_other_side(order->side),
+                       TL_TRADE_NORMAL);
     } else if (v->hit == TL_HIT_CROSS) {
         report->price = v->cross_price;
         report->liquidity = TL_LIQUIDITY_AUCTION;
@@ -279,7 +276,7 @@ void tl_venue_time(tl_venue *v, int64_t now_ns) {
 
 int64_t tl_venue_hit(tl_venue *v, tl_hit_kind hit, uint32_t instrument, int aggressor, int64_t price, int64_t quantity,
                      tl_book_handle before, uint64_t against) {
-    if (quantity <= 0 || tl_engine_resting(v->engine, instrument, other_side(aggressor)) == 0) return quantity;
+    if (quantity <= 0 || tl_engine_resting(v->engine, instrument, tl_other_side(aggressor)) == 0) return quantity;
     v->hit = hit;
     int64_t left = tl_engine_hit(v->engine, instrument, aggressor, price, quantity, before, against);
     if (left != quantity) tl_venue_absorb(v, instrument);

@@ -80,6 +80,11 @@ TL_STATIC_ASSERT(sizeof(tl_event_tail) == 64, "a tail is one slot");
 TL_STATIC_ASSERT(TL_EVENT_KINDS <= 64, "sets of kinds are words of 64 bits");
 
 #ifndef TL_CDEF
+/* The side that trades with a side. */
+static inline int tl_other_side(int side) {
+    return side == TL_SIDE_BUY ? TL_SIDE_SELL : TL_SIDE_BUY;
+}
+
 static inline unsigned tl_event_slots(uint8_t kind) {
     const uint64_t two = 1ull << TL_EVENT_BAR | 1ull << TL_EVENT_ACTION | 1ull << TL_EVENT_REPORT;
     return 1u + (unsigned)(two >> (kind & 63) & 1);

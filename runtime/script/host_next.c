@@ -94,29 +94,6 @@ static void fill_trade(const tl_host *h, const tl_event *event, const tl_view_in
                                          .kind_n = (uint8_t)(event->w[3] >> 8 & 0xff)};
 }
 
-static double or_nan(int64_t mantissa) {
-    return mantissa == TL_ABSENT ? NAN : (double)mantissa;
-}
-
-static void fill_bar(const tl_host *h, const tl_event *event, const tl_event_tail *tail, const tl_view_instrument *r) {
-    *h->records.bar = (tl_shown_bar){.sequence_n = (double)event->sequence,
-                                     .open_n = or_nan(event->w[0]),
-                                     .high_n = or_nan(event->w[1]),
-                                     .low_n = or_nan(event->w[2]),
-                                     .close_n = or_nan(event->w[3]),
-                                     .volume_n = or_nan(tail->w[0]),
-                                     .trades_n = or_nan(tail->w[1]),
-                                     .vwap_n = or_nan(tail->w[2]),
-                                     .price_unit = r->price_unit,
-                                     .size_unit = r->size_unit,
-                                     .at_ns = event->ts_ns,
-                                     .received_ns = event->ts_recv_ns,
-                                     .opened_ns = tail->w[3],
-                                     .interval_ns = tail->w[4],
-                                     .instrument_n = event->instrument,
-                                     .live_n = 1};
-}
-
 static void fill_other(const tl_host *h, const tl_event *event, int64_t d) {
     *h->records.other = (tl_shown_other){.sequence_n = (double)event->sequence,
                                          .at_ns = event->ts_ns,
@@ -215,7 +192,7 @@ static int apply_market(tl_host *h, const tl_event *event) {
         break;
     case TL_EVENT_BAR:
         tl_view_apply(h->view, event, tail);
-        fill_bar(h, event, tail, r);
+        tl_view_show_bar(r, event, tail, h->records.bar);
         stage = TL_STAGE_BAR;
         break;
     case TL_EVENT_STATUS:

@@ -198,13 +198,8 @@ static inline void value(tl_view_instrument *r) {
         r->position.mark_n = (double)r->last_price;
 }
 
-static void apply_bar(tl_view *view, const tl_event *event, const tl_event_tail *tail) {
-    tl_view_instrument *r = &view->records[event->instrument];
-    if (event->w[3] != TL_ABSENT) r->last_price = event->w[3];
-    value(r);
-    tl_view_bars *bars = tl_view_bars_of(view, event->instrument, tail->w[4]);
-    if (!bars) return;
-    bars->bars[bars->total++ & bars->mask] = (tl_shown_bar){
+void tl_view_show_bar(const tl_view_instrument *r, const tl_event *event, const tl_event_tail *tail, tl_shown_bar *bar) {
+    *bar = (tl_shown_bar){
         .sequence_n = (double)event->sequence,
         .open_n = shown(event->w[0]),
         .high_n = shown(event->w[1]),
@@ -222,6 +217,15 @@ static void apply_bar(tl_view *view, const tl_event *event, const tl_event_tail 
         .instrument_n = event->instrument,
         .live_n = 1,
     };
+}
+
+static void apply_bar(tl_view *view, const tl_event *event, const tl_event_tail *tail) {
+    tl_view_instrument *r = &view->records[event->instrument];
+    if (event->w[3] != TL_ABSENT) r->last_price = event->w[3];
+    value(r);
+    tl_view_bars *bars = tl_view_bars_of(view, event->instrument, tail->w[4]);
+    if (!bars) return;
+    tl_view_show_bar(r, event, tail, &bars->bars[bars->total++ & bars->mask]);
 }
 
 void tl_view_apply(tl_view *view, const tl_event *event, const tl_event_tail *tail) {

@@ -79,6 +79,9 @@ const tl_shown_bar *tl_view_bar(tl_view *view, uint32_t instrument, int64_t inte
 /* Applies a LEVEL event to its instrument's record: most events are these. */
 void tl_view_apply_level(tl_view_instrument *record, const tl_event *event);
 
+/* A BAR event as scripts are shown it. */
+void tl_view_show_bar(const tl_view_instrument *record, const tl_event *event, const tl_event_tail *tail, tl_shown_bar *bar);
+
 /* Applies one market event (and its tail, where the kind has one). */
 void tl_view_apply(tl_view *view, const tl_event *event, const tl_event_tail *tail);
 
