@@ -9,7 +9,7 @@ comma   := ,
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 
-PKGS     := luajit libzstd zlib sqlite3 $(if $(SAN),,jemalloc)
+PKGS     := luajit libzstd zlib $(if $(SAN),,jemalloc)
 OPT      ?= -O2 $(if $(SAN),,-flto=auto)
 CFLAGS   += -std=gnu11 $(OPT) -g -fPIC -fno-omit-frame-pointer -ffp-contract=off -fno-semantic-interposition -Wall -Wextra -Werror \
             -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers -Wno-format-truncation \

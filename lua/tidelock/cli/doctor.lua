@@ -4,7 +4,7 @@ local C, ffi = native.C, native.ffi
 
 local M = { summary = "look at the machine, the packages and the privileges, and say what to do" }
 
-local PACKAGES = { "libluajit-5.1-2", "libjemalloc2", "libzstd1", "zlib1g", "libsqlite3-0", "tzdata", "lua-argparse", "lua-cjson", "lua-inspect" }
+local PACKAGES = { "libluajit-5.1-2", "libjemalloc2", "libzstd1", "zlib1g", "tzdata", "lua-argparse", "lua-cjson", "lua-inspect" }
 local CAPABILITIES = { { bit = 23, name = "CAP_SYS_NICE", why = "negative nice values and FIFO scheduling" },
   { bit = 14, name = "CAP_IPC_LOCK", why = "locked memory" }, { bit = 21, name = "CAP_SYS_ADMIN", why = "eBPF and namespaces" } }
 
