@@ -41,7 +41,9 @@ struct tl_replay {
     uint64_t broken_trades;
     uint64_t played_ordinal; /* of the last message that was played */
     tl_itch_problem_counts problems;
-    uint32_t count; /* of batch */
+    tl_itch_problem_counts nameless; /* orders of instruments that the file has not named: they cannot be live */
+    uint64_t nameless_ordinal;       /* up to which they were counted */
+    uint32_t count;                  /* of batch */
     uint32_t relevant_count;
     uint32_t at; /* in relevant */
     uint32_t number;
@@ -526,6 +528,19 @@ static uint32_t look_up(tl_replay *r, const tl_itch_message *m) {
     return r->wanted[m->locate] = wanted ? WANTED + instrument : NOT_WANTED;
 }
 
+static bool refers_to_order(uint8_t type) {
+    return type == TL_ITCH_EXECUTED || type == TL_ITCH_EXECUTED_AT_PRICE || type == TL_ITCH_CANCEL ||
+           type == TL_ITCH_DELETE || type == TL_ITCH_REPLACE;
+}
+
+/* A message that is not played: what it says about the file. */
+static void left_out(tl_replay *r, const tl_itch_message *m, uint32_t wanted) {
+    r->broken_trades += m->type == TL_ITCH_BROKEN_TRADE;
+    if (TL_LIKELY(wanted != NOT_LOOKED_UP) || !refers_to_order(m->type) || m->ordinal <= r->nameless_ordinal) return;
+    r->nameless_ordinal = m->ordinal;
+    tl_itch_count_problem(&r->nameless, TL_ITCH_PROBLEM_UNKNOWN_ORDER, m->offset, m->ordinal);
+}
+
 /* Which messages of the batch from `from` on are to be played. */
 static void select_relevant(tl_replay *r, uint32_t from) {
     uint32_t count = 0;
@@ -538,7 +553,7 @@ static void select_relevant(tl_replay *r, uint32_t from) {
             r->instrument_of[i] = wanted - WANTED;
             r->relevant[count++] = (uint16_t)i;
         } else {
-            r->broken_trades += m->type == TL_ITCH_BROKEN_TRADE;
+            left_out(r, m, wanted);
         }
     }
     r->relevant_count = count;
@@ -646,6 +661,7 @@ uint64_t tl_replay_messages(const tl_replay *r) {
 void tl_replay_problems(const tl_replay *r, tl_itch_problem_counts *counts) {
     *counts = *tl_itch_problems(r->reader);
     tl_itch_merge_problems(counts, &r->problems);
+    tl_itch_merge_problems(counts, &r->nameless);
 }
 
 uint64_t tl_replay_broken_trades(const tl_replay *r) {

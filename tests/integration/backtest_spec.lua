@@ -288,6 +288,20 @@ describe("tidelock backtest", function()
     fails(bad .. " --data " .. session, 1, "on_qoute.*did you mean 'on_quote'")
   end)
 
+  it("meets the same problems as tidelock data in a file that begins mid-day", function()
+    local bytes = cli.read(session)
+    local at, stop = 1, math.floor(#bytes * 0.6)
+    while at < stop do at = at + 2 + bytes:byte(at) * 256 + bytes:byte(at + 1) end
+    local cut = cli.write(folder .. "/mid_2024-01-02.itch", bytes:sub(at))
+    local _, out = cli.run(("data %s --json"):format(cut))
+    local known = json.decode(out)
+    assert.is_true(known.problem_count > 100)
+    local played = backtest("scripts/market_maker.lua --data " .. cut)
+    assert.equal(known.problem_count, played.data.problems)
+    assert.matches(("first at byte %d %%(message %d%%)"):format(known.first_problem.first_offset, known.first_problem.first_ordinal),
+      table.concat(played.data.problem_list, "\n"))
+  end)
+
   it("notes symbols of the configuration that the data does not have", function()
     local file = cli.write(folder .. "/names.lua", 'return { risk = { restricted = { "APPL", "AAPL" } }, instruments = { GOGO = { tick = 0.01 } } }')
     local code, out = cli.run(("backtest scripts/market_maker.lua --symbols AAPL --data %s --config %s --quiet"):format(session, file))
