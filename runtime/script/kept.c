@@ -58,8 +58,10 @@ void tl_kept_destroy(tl_kept *kept) {
 bool tl_kept_log_allowed(tl_kept *kept, uint32_t format, int64_t ts_ns, uint64_t *held_back) {
     line_limit *limit = &kept->limits[format % FORMATS];
     if (limit->refilled_ns != INT64_MIN && ts_ns > limit->refilled_ns) {
-        int64_t most = (int64_t)BURST * NS_A_LINE, gained = ts_ns - limit->refilled_ns;
-        limit->tokens_ns = gained > most - limit->tokens_ns ? most : limit->tokens_ns + gained;
+        /* Unsigned: two instants may lie further apart than an int64 counts. */
+        uint64_t room = (uint64_t)BURST * NS_A_LINE - (uint64_t)limit->tokens_ns,
+                 gained = (uint64_t)ts_ns - (uint64_t)limit->refilled_ns;
+        limit->tokens_ns += (int64_t)(gained < room ? gained : room);
     }
     limit->refilled_ns = ts_ns;
     if (limit->tokens_ns < NS_A_LINE) {

@@ -15,6 +15,14 @@ local function started(body)
 end
 
 describe("log lines", function()
+  it("are counted by time, however far apart two instants lie", function()
+    local kept, held = ffi.gc(C.tl_kept_create(), C.tl_kept_destroy), ffi.new "uint64_t[1]"
+    for _ = 1, 1000 do assert.is_true(C.tl_kept_log_allowed(kept, 1, -1, held)) end
+    assert.is_false(C.tl_kept_log_allowed(kept, 1, -1, held))
+    assert.is_true(C.tl_kept_log_allowed(kept, 1, 0x7fffffffffffffffLL, held))
+    assert.equal(1, tonumber(held[0]))
+  end)
+
   it("show their arguments and fields, and say how serious they are", function()
     local world = started [[
       function s:on_start()
