@@ -40,6 +40,22 @@ double tl_power_of_ten(int n);
 int64_t tl_power_of_ten_i64(int n);
 
 #ifndef TL_CDEF
+/* dividend / divisor, half to even; divisor > 0. */
+tl_int128 tl_divide_half_even(tl_int128 dividend, tl_int128 divisor);
+
+/* Whether a value is an int64 that can be negated. */
+static inline bool tl_fits_64(tl_int128 value) {
+    return value == (int64_t)value && value != INT64_MIN;
+}
+
+/* The same in 64 bits, which nearly all money fits: a tenth of the time. `dividend` is not INT64_MIN. */
+static inline int64_t tl_divide_half_even_64(int64_t dividend, int64_t divisor) {
+    int64_t quotient = dividend / divisor, rest = dividend - quotient * divisor;
+    int64_t size = rest < 0 ? -rest : rest, left = divisor - size;
+    if (size > left || (size == left && (quotient & 1))) quotient += dividend < 0 ? -1 : 1;
+    return quotient;
+}
+
 static inline tl_int128 tl_money_get(tl_money m) {
     return (tl_int128)(((unsigned __int128)(uint64_t)m.high << 64) | m.low);
 }

@@ -252,14 +252,6 @@ int64_t tl_bars_last_close_ns(const tl_bars *bars) {
     return last_ns;
 }
 
-/* notional / volume, half to even. */
-static int64_t divide(tl_int128 notional, tl_int128 volume) {
-    tl_int128 whole = notional / volume, rest = notional % volume;
-    tl_int128 twice = (rest < 0 ? -rest : rest) * 2;
-    if (twice > volume || (twice == volume && (whole & 1))) whole += notional < 0 ? -1 : 1;
-    return (int64_t)whole;
-}
-
 /* Goes on with an empty bar at the last close: the next on the grid within a session's hours. */
 static void fill_next(tl_bars *bars, series *s, const bar *last) {
     uint32_t calendar = tl_instruments_at(bars->instruments, s->instrument)->calendar;
@@ -281,9 +273,10 @@ static void show(const series *s, const bar *b, tl_event *event, tl_event_tail *
                         .source = TL_SOURCE_BAR,
                         .w = {b->open, b->high, b->low, b->close}};
     bool volume = b->volume_known && b->volume <= INT64_MAX;
-    *tail = (tl_event_tail){.w = {volume ? (int64_t)b->volume : TL_ABSENT, b->trades_known ? b->trades : TL_ABSENT,
-                                  b->notional_known && b->volume > 0 ? divide(b->notional, b->volume) : TL_ABSENT,
-                                  b->open_ns, s->interval_ns}};
+    *tail = (tl_event_tail){
+        .w = {volume ? (int64_t)b->volume : TL_ABSENT, b->trades_known ? b->trades : TL_ABSENT,
+              b->notional_known && b->volume > 0 ? (int64_t)tl_divide_half_even(b->notional, b->volume) : TL_ABSENT,
+              b->open_ns, s->interval_ns}};
 }
 
 bool tl_bars_take(tl_bars *bars, int64_t now_ns, tl_event *event, tl_event_tail *tail) {

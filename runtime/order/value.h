@@ -18,9 +18,6 @@ typedef struct tl_value_scale {
 tl_value_scale tl_value_scale_of(const tl_instrument *instrument);
 
 #ifndef TL_CDEF
-/* dividend / divisor, half to even; divisor > 0. */
-tl_int128 tl_divide_half_even(tl_int128 dividend, tl_int128 divisor);
-
 /* product x factor / divisor without loss in between, half to even; 0 <= factor, 0 < divisor < 2^64, factor <= divisor. */
 tl_int128 tl_share_half_even(tl_int128 product, int64_t factor, int64_t divisor);
 
