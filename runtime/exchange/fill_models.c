@@ -4,6 +4,7 @@
 
 #include "exchange/bar_fill.h"
 #include "exchange/quote_fill.h"
+#include "order/ticks.h"
 
 enum { MAX_INSTRUMENTS = 1 << 20, MAX_OPEN = 1 << 22 };
 
@@ -86,12 +87,8 @@ void tl_model_trail(tl_fill_models *m, tl_own_order *order, int64_t price) {
     bool buys = order->side == TL_SIDE_BUY;
     if (order->water != TL_ABSENT && (buys ? price >= order->water : price <= order->water)) return;
     order->water = price;
-    int64_t tick = tl_instruments_at(m->venue->instruments, order->instrument)->tick;
-    tl_int128 offset = order->offset;
-    if (order->flags & TL_FLAG_TRAIL_PERCENT) offset = ((tl_int128)price * order->offset + 99999999) / 100000000;
-    /* Away from the price by at least the offset, on the tick. */
-    tl_int128 stop = buys ? price + offset : price - offset, above = ((stop % tick) + tick) % tick;
-    if (above != 0) stop += buys ? tick - above : -above;
+    const tl_instrument *instrument = tl_instruments_at(m->venue->instruments, order->instrument);
+    tl_int128 stop = tl_ticks_trailing_stop(instrument, order->side, price, order->offset, order->flags);
     if (stop < 1 || stop > INT64_MAX) return;
     if (order->stop_price == TL_ABSENT || (buys ? stop < order->stop_price : stop > order->stop_price))
         order->stop_price = (int64_t)stop;

@@ -3,6 +3,7 @@
  * that triggers first.
  */
 #include "exchange/engine_state.h"
+#include "order/ticks.h"
 
 /* Stop prices that no price reaches: of a trailing stop that has seen none yet. */
 #define NEVER_BUY  INT64_MAX
@@ -18,14 +19,10 @@ static inline bool reached(const engine_order *order, int64_t price) {
     return order->side == TL_SIDE_BUY ? price >= order->stop_price : price <= order->stop_price;
 }
 
-/* The stop price of a trailing stop whose best price is `water`, away from it by at least the offset, on the tick. */
+/* The stop price of a trailing stop whose best price is `water`, within what prices can be. */
 static int64_t trail(const tl_engine *engine, const engine_order *order, int64_t water) {
-    int64_t tick = tl_instruments_at(engine->instruments, order->instrument)->tick;
-    tl_int128 offset = order->offset;
-    if (order->flags & TL_FLAG_TRAIL_PERCENT) offset = ((tl_int128)water * order->offset + 99999999) / 100000000;
-    tl_int128 stop = order->side == TL_SIDE_BUY ? water + offset : water - offset;
-    tl_int128 above = stop % tick;
-    if (above != 0) stop += order->side == TL_SIDE_BUY ? tick - above : above > 0 ? -above : -(above + tick);
+    const tl_instrument *instrument = tl_instruments_at(engine->instruments, order->instrument);
+    tl_int128 stop = tl_ticks_trailing_stop(instrument, order->side, water, order->offset, order->flags);
     if (stop >= NEVER_BUY) return NEVER_BUY;
     return stop < 1 ? NEVER_SELL : (int64_t)stop;
 }

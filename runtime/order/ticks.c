@@ -98,3 +98,12 @@ double tl_ticks_round_quantity(const tl_instrument *instrument, double quantity)
     double whole = n * (double)instrument->lot / unit;
     return quantity < 0 && whole != 0 ? -whole : whole;
 }
+
+tl_int128 tl_ticks_trailing_stop(const tl_instrument *instrument, int side, int64_t water, int64_t offset, uint32_t flags) {
+    tl_int128 away = offset;
+    if (flags & TL_FLAG_TRAIL_PERCENT) away = ((tl_int128)water * offset + 99999999) / 100000000;
+    tl_int128 tick = instrument->tick, stop = side == TL_SIDE_BUY ? water + away : water - away;
+    tl_int128 above = ((stop % tick) + tick) % tick;
+    if (above != 0) stop += side == TL_SIDE_BUY ? tick - above : -above;
+    return stop;
+}

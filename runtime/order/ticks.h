@@ -31,4 +31,10 @@ double tl_ticks_round_price(const tl_instrument *instrument, double price, int r
 /* A quantity to the lot towards zero, keeping its sign; NaN for what is not finite or does not fit. */
 double tl_ticks_round_quantity(const tl_instrument *instrument, double quantity);
 
+#ifndef TL_CDEF
+/* The stop price of a trailing stop that has seen `water` at best, away from it by at least the offset (`flags` may say that it is in 1e-8 of the
+ * price), on the tick. May be below 1 or not fit an int64: the caller says what that means. */
+tl_int128 tl_ticks_trailing_stop(const tl_instrument *instrument, int side, int64_t water, int64_t offset, uint32_t flags);
+#endif
+
 #endif
