@@ -191,6 +191,11 @@ static inline int64_t drawn(tl_latency *leg) {
     return leg == NULL ? 0 : tl_latency_draw(leg);
 }
 
+/* When the strategy gets to what is due: it computes until then. */
+static inline int64_t reached_ns(const tl_backtest *b, int64_t due_ns) {
+    return due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
+}
+
 static bool is_plain(const tl_backtest *b, const tl_event *event) {
     return b->plain_kinds >> event->kind & 1;
 }
@@ -394,12 +399,15 @@ static bool is_handled(const tl_backtest *b, const tl_event *event) {
     return b->handled_kinds >> event->kind & 1;
 }
 
+uint32_t tl_backtest_wants(const tl_host *host) {
+    uint32_t wants = TL_WANT_QUOTES | TL_WANT_TRADES | TL_WANT_LEVELS | TL_WANT_BARS | TL_WANT_QUEUE;
+    return tl_host_wants_flow(host) ? wants | TL_WANT_FLOW : wants;
+}
+
 static void follow_subscriptions(tl_backtest *b) {
     bool wanted;
     for (int64_t id; (id = tl_host_next_subscription(b->with.host, &wanted)) >= 0;)
-        if (wanted)
-            tl_simulator_want(b->with.simulator, (uint32_t)id,
-                              TL_WANT_QUOTES | TL_WANT_TRADES | TL_WANT_LEVELS | TL_WANT_BARS | TL_WANT_QUEUE);
+        if (wanted) tl_simulator_want(b->with.simulator, (uint32_t)id, tl_backtest_wants(b->with.host));
 }
 
 /* Walks the records that the strategy has consumed since the last poll: the market moves on for the gateway, what their handlers sent
@@ -459,7 +467,7 @@ static int64_t next_compute_ns(tl_backtest *b) {
 
 /* A record reaches the strategy at due_ns, or when that has done computing. */
 static inline void stamp(tl_backtest *b, tl_event *record, int64_t due_ns, int source) {
-    int64_t at_ns = due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
+    int64_t at_ns = reached_ns(b, due_ns);
     record->ts_recv_ns = at_ns;
     record->source = (uint8_t)source;
     b->busy_until_ns = b->counts.now_ns = at_ns;
@@ -505,7 +513,7 @@ static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t other
     uint64_t end = b->market.tail - first > max_records ? first + max_records : b->market.tail;
     for (int64_t limit_ns = others_ns; index < end; index++) {
         int64_t due_ns = tl_delay_line_ns(&b->market, index);
-        if (index > first && (due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns) >= limit_ns) break;
+        if (index > first && reached_ns(b, due_ns) >= limit_ns) break;
         const staged *item = tl_delay_line_at(&b->market, index);
         if (is_plain(b, &item->event)) {
             tl_event *record = tl_input_log_put_one(b->log, &item->event);
@@ -636,7 +644,7 @@ static uint32_t serve_next(tl_backtest *b, uint32_t max_records) {
         uint64_t next_market = b->market.head + b->market_served;
         int64_t market_ns = next_market < b->market.tail ? tl_delay_line_ns(&b->market, next_market) : NEVER;
         int64_t due_ns = least(market_ns, inside_ns);
-        int64_t at_ns = due_ns == NEVER ? NEVER - 1 : due_ns > b->busy_until_ns ? due_ns : b->busy_until_ns;
+        int64_t at_ns = due_ns == NEVER ? NEVER - 1 : reached_ns(b, due_ns);
         /* A bar's open waits for the orders of its time: it is due once nothing else of that time is left. */
         int64_t turn_ns = history_ns + (after_orders && history_ns != NEVER);
         if (turn_ns <= outside_ns && turn_ns <= at_ns) {

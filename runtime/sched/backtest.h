@@ -46,6 +46,9 @@ typedef struct tl_backtest_counts {
     uint32_t ended;    /* 1 when all was played */
 } tl_backtest_counts;
 
+/* What a strategy is shown of the instruments it subscribes to: TL_WANT_* bits. */
+uint32_t tl_backtest_wants(const tl_host *host);
+
 /* TL_ERR_NO_MEMORY. */
 tl_status tl_backtest_create(const tl_backtest_config *config, tl_backtest **out);
 void tl_backtest_destroy(tl_backtest *backtest);

@@ -227,8 +227,7 @@ local function add_host(self, options, entry)
 end
 
 local function subscribe(self)
-  local host, wants = self.host, bit.bor(1, 2, 4, 16, 32)
-  if C.tl_host_wants_flow(host) then wants = bit.bor(wants, 8) end
+  local host, wants = self.host, C.tl_backtest_wants(self.host)
   self.subscribed = {}
   local all = {} -- the subscribed in the order of the declaration, then the others: a handler may subscribe to them
   for id = 0, C.tl_instruments_count(self.instruments) - 1 do
