@@ -22,6 +22,11 @@ local function read_only(what)
   return function(_, key) error(("%s.%s cannot be set: snapshots are read-only"):format(what, tostring(key)), 2) end
 end
 
+--- What the view holds of an instrument, read-only: it is refilled in place.
+local function shown_part(id, pointer, name)
+  return ffi.cast(pointer, ffi.cast("char *", C.tl_view_at(context.view, id)) + ffi.offsetof("tl_view_instrument", name))[0]
+end
+
 -- ---- quote ----
 
 local quotes = {}
@@ -32,7 +37,7 @@ function M.quote(symbol)
   if quote then return quote end
   local id = instrument_of(symbol)
   if not id then return unknown_symbol(symbol) end
-  quote = ffi.cast("const tl_shown_quote *", ffi.cast("char *", C.tl_view_at(context.view, id)) + ffi.offsetof("tl_view_instrument", "quote"))[0]
+  quote = shown_part(id, "const tl_shown_quote *", "quote")
   quotes[symbol] = quote
   return quote
 end
@@ -233,7 +238,7 @@ function M.book(symbol)
   if book then return book end
   local id = instrument_of(symbol)
   if not id then return unknown_symbol(symbol) end
-  book = ffi.cast("const tl_shown_book *", ffi.cast("char *", C.tl_view_at(context.view, id)) + ffi.offsetof("tl_view_instrument", "book"))[0]
+  book = shown_part(id, "const tl_shown_book *", "book")
   books[symbol] = book
   return book
 end
@@ -449,8 +454,7 @@ function M.position(symbol, account)
   if position then return position end
   local id = instrument_of(symbol)
   if not id then return unknown_symbol(symbol) end
-  position = ffi.cast("const tl_shown_position *",
-    ffi.cast("char *", C.tl_view_at(context.view, id)) + ffi.offsetof("tl_view_instrument", "position"))[0]
+  position = shown_part(id, "const tl_shown_position *", "position")
   positions[symbol] = position
   return position
 end
