@@ -1,7 +1,7 @@
 /* Events: the one record of everything that reaches a strategy.
  *
  * An event is a 64-byte slot: a 32-byte head that all kinds share and a payload of four 64-bit words. Kinds that need more
- * take a second slot directly behind the first (tl_event_slots() tells), whose whole 64 bytes are payload. Events are values:
+ * take one or two further slots directly behind the first (tl_event_slots() tells), whose whole 64 bytes are payload. Events are values:
  * they are copied, never pointed to.
  *
  * Prices and quantities are mantissas in the instrument's exponents; TL_ABSENT marks what is not there.
@@ -36,6 +36,12 @@ typedef enum tl_event_kind {
     TL_EVENT_START, /* the first event of a generation: w: 0 start, 1 reload, 2 recovery */
     TL_EVENT_PHASE, /* w: tl_phase; on_start has run */
     TL_EVENT_STOP,  /* an orderly stop: w: 0 end of data, 1 stop, 2 reload */
+    /* live only */
+    TL_EVENT_SIGNAL, /* two slots: another strategy's signal: w: its id, value as the bits of a double; tail: name, zero-terminated */
+    TL_EVENT_VENUE, /* w: venue index, tl_venue_link */
+    TL_EVENT_POSITION, /* three slots: the position as the gateway has it, holding a tl_position: sets the view's; part of an attach */
+    TL_EVENT_ADOPT, /* three slots: an open order as the gateway has it, holding a tl_adopted (gateway/message.h): part of an attach */
+    TL_EVENT_ATTACHED, /* the attach is complete: open orders of the mirror that no ADOPT since named are gone; w: report sequence */
     TL_EVENT_KINDS
 } tl_event_kind;
 
@@ -47,6 +53,9 @@ typedef enum tl_event_source {
     TL_SOURCE_TIMER,
     TL_SOURCE_OPERATOR
 } tl_event_source;
+
+/* A venue's link, as on_venue tells it. */
+typedef enum tl_venue_link { TL_VENUE_DISCONNECTED = 0, TL_VENUE_CONNECTED, TL_VENUE_RECONCILED } tl_venue_link;
 
 /* What a strategy's `self.phase` says. */
 typedef enum tl_phase { TL_PHASE_SHADOW = 0, TL_PHASE_HISTORY, TL_PHASE_LIVE } tl_phase;
@@ -77,6 +86,8 @@ typedef struct tl_event_tail {
 
 TL_STATIC_ASSERT(sizeof(tl_event_tail) == 64, "a tail is one slot");
 
+enum { TL_EVENT_SLOTS_MAX = 3 };
+
 TL_STATIC_ASSERT(TL_EVENT_KINDS <= 64, "sets of kinds are words of 64 bits");
 
 #ifndef TL_CDEF
@@ -86,8 +97,10 @@ static inline int tl_other_side(int side) {
 }
 
 static inline unsigned tl_event_slots(uint8_t kind) {
-    const uint64_t two = 1ull << TL_EVENT_BAR | 1ull << TL_EVENT_ACTION | 1ull << TL_EVENT_REPORT;
-    return 1u + (unsigned)(two >> (kind & 63) & 1);
+    const uint64_t three = 1ull << TL_EVENT_POSITION | 1ull << TL_EVENT_ADOPT;
+    const uint64_t more =
+        three | 1ull << TL_EVENT_BAR | 1ull << TL_EVENT_ACTION | 1ull << TL_EVENT_REPORT | 1ull << TL_EVENT_SIGNAL;
+    return 1u + (unsigned)(more >> (kind & 63) & 1) + (unsigned)(three >> (kind & 63) & 1);
 }
 #endif
 

@@ -67,6 +67,7 @@ typedef enum tl_command_kind {
     TL_COMMAND_CANCEL,
     TL_COMMAND_REPLACE,
     TL_COMMAND_CANCEL_ALL, /* by instrument (or none), side (or none) and tag (or 0) */
+    TL_COMMAND_ATTACH,     /* a generation starts (live only): see gateway/message.h */
     TL_COMMANDS
 } tl_command_kind;
 

@@ -1,8 +1,8 @@
 /* The input log: the one total order of everything that a strategy consumes.
  *
- * A ring of 64-byte slots; a record is one slot, or two for the kinds that carry a tail (tl_event_slots()). A poll appends
+ * A ring of 64-byte slots; a record is one slot, or up to three for the kinds that carry tails (tl_event_slots()). A poll appends
  * records and stamps each with the next sequence; the drain loop consumes them in order. Slot indices count slots, sequences
- * count records. A tail never wraps away from its head: a skip slot (TL_EVENT_NONE) fills the ring's last place when needed.
+ * count records. A tail never wraps away from its head: skip slots (TL_EVENT_NONE) fill the ring's end when needed.
  *
  * Single owner (the strategy's process); `end` is stored last, what lies beyond it does not exist.
  */
@@ -43,12 +43,15 @@ static inline tl_event *tl_input_log_put_one(tl_input_log *log, const tl_event *
 /* The same for any record. */
 static inline tl_event *tl_input_log_put(tl_input_log *log, const tl_event *event, const tl_event_tail *tail) {
     if (TL_LIKELY(tl_event_slots(event->kind) == 1)) return tl_input_log_put_one(log, event);
-    uint64_t skip = (log->end & log->mask) == log->mask;
-    if (TL_UNLIKELY(log->end + skip + 2 - log->begin > log->mask + 1)) return NULL;
-    if (TL_UNLIKELY(skip)) log->slots[log->end++ & log->mask] = (tl_event){.kind = TL_EVENT_NONE};
+    unsigned more = tl_event_slots(event->kind) - 1;
+    uint64_t row = log->mask + 1 - (log->end & log->mask), skip = row <= more ? row : 0;
+    if (TL_UNLIKELY(log->end + skip + more + 1 - log->begin > log->mask + 1)) return NULL;
+    for (; TL_UNLIKELY(skip > 0); skip--)
+        log->slots[log->end++ & log->mask] = (tl_event){.kind = TL_EVENT_NONE};
     tl_event *slot = tl_input_log_put_one(log, event);
-    *(tl_event_tail *)(slot + 1) = *tail;
-    log->end++;
+    for (unsigned i = 0; i < more; i++)
+        ((tl_event_tail *)(slot + 1))[i] = tail[i];
+    log->end += more;
     return slot;
 }
 #endif
