@@ -96,7 +96,8 @@ describe("a hostile strategy", function()
     b:command(c)
     assert.equal("cancel_rejected unknown_order", b:take())
     local before = tonumber(b:counts().commands_malformed)
-    for _, wrong in ipairs { { "kind", 0 }, { "kind", tonumber(C.TL_COMMANDS) }, { "kind", 255 }, { "strategy", 5 }, { "strategy", 4096 }, { "strategy", -1 } } do
+    local past = tonumber(C.TL_COMMANDS)
+    for _, wrong in ipairs { { "kind", 0 }, { "kind", past }, { "kind", 255 }, { "strategy", 5 }, { "strategy", 4096 }, { "strategy", -1 } } do
       c = b:make("new", { order_id = id + 2 })
       c[wrong[1]] = wrong[2]
       b:command(c)
