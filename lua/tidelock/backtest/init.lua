@@ -10,7 +10,9 @@ local native = require "tidelock.native"
 local draft = require "tidelock.draft"
 local duration = require "tidelock.duration"
 local inputs = require "tidelock.backtest.inputs"
+local settings = require "tidelock.settings"
 local C, ffi, check = native.C, native.ffi, native.check
+local created, e8, latency_leg, limits_of = settings.created, settings.e8, settings.latency_leg, settings.limits
 
 local M = {}
 local Run = {}
@@ -18,25 +20,7 @@ Run.__index = Run
 
 local RECORDS_A_STEP = 20000 -- some milliseconds: a slow script shows its progress too
 local DEFAULT_CASH = 1000000
-local QUEUE_MODELS = { conservative = 0, proportional = 1, probabilistic = 2 }
-local BAR_PATHS = { nearest = 0, high_first = 1, low_first = 2, worst = 3 }
-local SELF_TRADE = { cancel_newest = 0, cancel_oldest = 1, cancel_both = 2, allow = 3 }
-local LATENCY_KINDS = { constant = 0, uniform = 1, exponential = 2, lognormal = 3, empirical = 4 }
-local LEGS = { "feed", "compute", "entry", "report" }
-
-local function e8(amount, what)
-  local value = math.floor(amount * 1e8 + 0.5)
-  if not (value < 9.2e18 and value > -9.2e18) then error(("%s of %g is too large"):format(what, amount), 0) end
-  return value
-end
-
-local function created(pointer, destroy, what)
-  if pointer == nil then
-    local why = ffi.string(C.tl_error_text())
-    error(why ~= "" and why or "no memory for " .. what, 0)
-  end
-  return ffi.gc(pointer, destroy)
-end
+local LEGS = settings.LEGS
 
 local function file_name(path) return path and path:match "[^/]*$" end
 
@@ -56,88 +40,11 @@ local function strategy_entry(config, script, name)
   return #list == 1 and not script and list[1] or {}
 end
 
-local function latency_leg(setting, seed, leg)
-  if not setting then return nil end
-  local config = ffi.new("tl_latency_config", {
-    kind = LATENCY_KINDS[setting.kind], least_ns = setting.base or setting.min or 0, most_ns = setting.max or 0, mean_ns = setting.mean or 0,
-    median_ns = setting.median or 0, p99_ns = setting.p99 or 0, seed = seed, leg = leg,
-  })
-  local quantiles, values
-  if setting.quantiles then
-    local n = #setting.quantiles
-    quantiles, values = ffi.new("double[?]", n), ffi.new("int64_t[?]", n)
-    for i, pair in ipairs(setting.quantiles) do quantiles[i - 1], values[i - 1] = pair[1], pair[2] end
-    config.points, config.quantiles, config.values_ns = n, quantiles, values
-  end
-  local out = ffi.new "tl_latency *[1]"
-  local status = C.tl_latency_create(config, out)
-  if status ~= 0 then error(("latency of the %s leg: %s"):format(LEGS[leg], ffi.string(C.tl_error_text())), 0) end
-  return ffi.gc(out[0], C.tl_latency_destroy)
-end
-
-local function limits_of(setting)
-  local limits = ffi.new "tl_risk_limits"
-  for name, value in pairs(setting or {}) do
-    if name == "max_order_notional" or name == "max_gross_exposure" or name == "max_daily_loss" then
-      limits[name .. "_e8"] = e8(value, name)
-    elseif type(value) == "boolean" then
-      limits[name] = value and 1 or 0
-    else
-      limits[name] = value
-    end
-  end
-  return limits
-end
-
-local function with_fees(setting)
-  local fees = ffi.new "tl_fee_schedule"
-  setting = setting or {}
-  fees.maker, fees.taker, fees.auction = setting.maker or 0, setting.taker or 0, setting.auction or setting.taker or 0
-  fees.per_unit_e8, fees.minimum_e8 = e8(setting.per_unit or 0, "fee per unit"), e8(setting.minimum or 0, "least fee")
-  return fees
-end
-
 --- The id of a symbol that the configuration names under `where`; nil, and a note in the results, when the data does not have it.
 local function configured(self, where, symbol)
   local id = C.tl_instruments_find(self.instruments, symbol)
   if id ~= 0xffffffff then return id end
   self.inputs.notes[#self.inputs.notes + 1] = ("%s names '%s', which is not in the data"):format(where, symbol)
-end
-
-local function edit_instruments(self, settings)
-  local symbols = {}
-  for symbol in pairs(settings or {}) do symbols[#symbols + 1] = symbol end
-  table.sort(symbols)
-  for _, symbol in ipairs(symbols) do
-    local setting, id = settings[symbol], configured(self, "instruments", symbol)
-    if id then
-      local one = C.tl_instruments_edit(self.instruments, id)
-      local function mantissa(name, field, exponent)
-        if not setting[name] then return end
-        local exact = setting[name] * 10 ^ -exponent
-        local value = math.floor(exact + 0.5)
-        if value >= 2 ^ 53 then error(("instruments.%s.%s: %g is too large"):format(symbol, name, setting[name]), 0) end
-        if value <= 0 or math.abs(exact - value) > 1e-6 * value then
-          error(("instruments.%s.%s: %g is no multiple of 1e%d"):format(symbol, name, setting[name], exponent), 0)
-        end
-        one[field] = value
-      end
-      mantissa("tick", "tick", one.price_exponent)
-      mantissa("lot", "lot", one.quantity_exponent)
-      mantissa("min_quantity", "min_quantity", one.quantity_exponent)
-      mantissa("max_quantity", "max_quantity", one.quantity_exponent)
-      if setting.min_notional then one.min_notional_e8 = e8(setting.min_notional, "min_notional") end
-      if setting.multiplier then one.multiplier_e8 = e8(setting.multiplier, "multiplier") end
-      if setting.margin then one.margin_e8 = e8(setting.margin, "margin") end
-      if setting.quote then ffi.copy(one.quote, setting.quote:sub(1, 7)) end
-      if setting.settle then ffi.copy(one.settle, setting.settle:sub(1, 7)) end
-      if setting.calendar then
-        local calendar = C.tl_calendars_find(self.calendars, setting.calendar)
-        if calendar < 0 then error(("instruments.%s.calendar: there is no calendar '%s'"):format(symbol, setting.calendar), 0) end
-        one.calendar = calendar
-      end
-    end
-  end
 end
 
 --- The account's name and configuration.
@@ -177,15 +84,11 @@ end
 local function add_gateway(self, options)
   local config = self.config
   self.gateway = created(C.tl_gateway_create(self.instruments, self.calendars), C.tl_gateway_destroy, "the gateway")
-  local account = ffi.new("tl_account_config", {
-    name = self.account_name:sub(1, 31), currency = self.account.currency:sub(1, 7), cash_e8 = e8(self.account.cash, "cash"),
-    leverage = self.account.leverage, allow_short = self.account.short and 1 or 0,
-    limits = limits_of(config.risk and config.risk.account),
-  })
+  local account = settings.account(self.account_name, self.account, config.risk and config.risk.account)
   local index = ffi.new "uint32_t[1]"
   check(C.tl_gateway_add_account(self.gateway, account, index))
   self.account_index = index[0]
-  check(C.tl_gateway_add_venue(self.gateway, self.venue.name or "simulated", with_fees(self.fees), index))
+  check(C.tl_gateway_add_venue(self.gateway, self.venue.name or "simulated", settings.fees(self.fees), index))
   local risk = limits_of_strategy(self)
   check(C.tl_gateway_add_strategy(self.gateway, self.strategy, self.account_index, limits_of(risk)))
   for _, symbol in ipairs(config.risk and config.risk.restricted or {}) do
@@ -292,14 +195,11 @@ function M.open(options)
   self.account_name, self.account = account_of(config, entry, options)
   self.calendars = created(C.tl_calendars_create(), C.tl_calendars_destroy, "calendars")
   self.instruments = created(C.tl_instruments_create(), C.tl_instruments_destroy, "instruments")
-  local fill = self.fill
-  self.simulator = created(C.tl_simulator_create(self.instruments, self.calendars, ffi.new("tl_simulator_config", {
-    seed = self.seed, queue_model = QUEUE_MODELS[fill.queue or "conservative"], bar_path = BAR_PATHS[fill.bar_path or "nearest"],
-    slippage_ticks = fill.slippage_ticks or 0, bar_volume_e8 = math.floor((fill.volume_share or 0) * 1e8 + 0.5),
-    self_trade = SELF_TRADE[fill.self_trade or "cancel_newest"],
-  })), C.tl_simulator_destroy, "the simulated venue")
+  self.simulator = created(C.tl_simulator_create(self.instruments, self.calendars, settings.fill(self.fill, self.seed)), C.tl_simulator_destroy, "the simulated venue")
   self.inputs = inputs.open(self, options)
-  edit_instruments(self, config.instruments)
+  settings.edit_instruments(self.instruments, self.calendars, config.instruments, function(symbol)
+    return configured(self, "instruments", symbol)
+  end)
   add_host(self, options, entry)
   check(C.tl_host_bind(self.host))
   inputs.set_span(self, options)
@@ -386,21 +286,21 @@ function Run:description()
   local counts = ffi.new "tl_simulator_counts"
   C.tl_simulator_count(self.simulator, counts)
   local fill, options = self.fill, self.options
-  local settings = {
+  local stated = {
     { "Leverage", ("%g"):format(self.account.leverage) }, { "Short selling", self.account.short and "allowed" or "refused" },
     { "Queue model", fill.queue or "conservative" }, { "Bar path", fill.bar_path or "nearest" },
     { "Slippage", ("%d ticks"):format(fill.slippage_ticks or 0) },
     { "Share of a bar's volume", fill.volume_share and ("%g"):format(fill.volume_share) or "no limit" },
   }
-  if options.from or options.to then settings[#settings + 1] = { "Span", (options.from or "start") .. " to " .. (options.to or "end") } end
-  for _, note in ipairs(self.inputs.notes) do settings[#settings + 1] = { "Note", note } end
+  if options.from or options.to then stated[#stated + 1] = { "Span", (options.from or "start") .. " to " .. (options.to or "end") } end
+  for _, note in ipairs(self.inputs.notes) do stated[#stated + 1] = { "Note", note } end
   local latency = {}
   for _, leg in ipairs(LEGS) do latency[leg] = latency_text(self.latency[leg]) end
   return {
     recorder = self.recorder, instruments = self.instruments, initial_cash = self.account.cash, calendars = self.calendars,
     calendar = C.tl_instruments_at(self.instruments, self.subscribed[1]).calendar, subscribed = self.subscribed, strategy = self.name,
     script = options.script, version = ffi.string(C.tl_version()), currency = self.account.currency, seed = self.seed, files = self.inputs.files,
-    params = param_list(self.host), latency = latency, fees = self.fees or {}, settings = settings, events = tonumber(self.counts.events),
+    params = param_list(self.host), latency = latency, fees = self.fees or {}, settings = stated, events = tonumber(self.counts.events),
     wall_seconds = self.wall_seconds, messages = tonumber(counts.messages), problems = tonumber(counts.problems),
     problem_list = problem_list(self.simulator), handlers = handler_list(self.host), errors = tonumber(C.tl_host_errors(self.host)),
     first_error = ffi.string(C.tl_host_first_error(self.host)), failure = self.failure, kept = C.tl_host_kept(self.host),
