@@ -1,5 +1,6 @@
 #include "gateway/account.h"
 
+#include "gateway/mark.h"
 #include "gateway/order_store.h"
 
 #include <string.h>
@@ -320,6 +321,7 @@ bool gateway_book(tl_gateway *gateway, holding *mine, const tl_position *next) {
         stake_change(sums[i], instrument, stakes[i], &after[i]);
     }
     market->held += (next->quantity != 0) - (mine->position.quantity != 0);
+    if (market->moved == MARK_MOVED) gateway_mark_moved(gateway, market);
     mine->position = *next;
     mine->unrealized = unrealized;
     mine->cost = cost;
@@ -352,66 +354,89 @@ bool gateway_book_fill(tl_gateway *gateway, gateway_order *order, int64_t quanti
 }
 
 /* Moves a stake's exposure, and what follows from it, in place: this runs for each quote of what is held. */
-static inline void expose(ledger *sums, const tl_instrument *instrument, stake *one, int64_t exposure) {
+static inline bool expose(ledger *sums, const tl_instrument *instrument, stake *one, int64_t exposure) {
     int64_t exposed = one->exposure, worst = one->worst, bound = one->bound;
     one->exposure = exposure;
     if (!derive_worst(one)) {
         one->exposure = exposed;
         one->worst = worst;
         one->bound = bound;
-        return;
+        return false;
     }
     sums->exposure += (tl_int128)exposure - exposed;
     sums->worst += (tl_int128)one->worst - worst;
     if (instrument->margin_e8 == 0) sums->bound_full_value += (tl_int128)one->bound - bound;
+    return true;
 }
 
-void gateway_revalue(tl_gateway *gateway, uint32_t id, int64_t now_ns) {
+bool gateway_value_held(tl_gateway *gateway, uint32_t id) {
     const tl_instrument *instrument = tl_instruments_at(gateway->instruments, id);
     const gateway_market *market = &gateway->markets[id];
     int64_t of = 0, exposure = 0;
-    bool limited = false;
     for (uint32_t i = market->holdings; i != 0; i = gateway->holdings[i].next) {
         holding *mine = &gateway->holdings[i];
         if (mine->position.quantity == 0) continue;
         ledger *own = &gateway->strategies[mine->strategy]->ledger;
         ledger *shared = &gateway->accounts[gateway->strategies[mine->strategy]->account].ledger;
         int64_t unrealized;
-        ledger_day(gateway, own, now_ns);
-        ledger_day(gateway, shared, now_ns);
-        if (!unrealized_of(market, &mine->position, &unrealized) ||
-            !exposure_of(market, mine->position.quantity, &exposure)) {
-            gateway->counts.overflows++;
-            of = 0;
-            continue;
-        }
+        if (!unrealized_of(market, &mine->position, &unrealized) || !exposure_of(market, mine->position.quantity, &exposure))
+            return false;
         of = mine->position.quantity;
         tl_int128 change = (tl_int128)unrealized - mine->unrealized;
         mine->unrealized = unrealized;
         own->unrealized += change;
         shared->unrealized += change;
-        expose(own, instrument, &mine->stake, exposure);
-        limited |= (own->limits.max_daily_loss_e8 | shared->limits.max_daily_loss_e8) != 0;
+        if (!expose(own, instrument, &mine->stake, exposure)) return false;
     }
     for (uint32_t i = market->stakes; i != 0; i = gateway->stakes[i].next) {
         stake *shared = &gateway->stakes[i];
+        if (shared->quantity == 0) continue;
         /* An account with one strategy holds what that holds. */
         int64_t exposed = exposure;
-        if (shared->quantity != 0 && (shared->quantity == of || exposure_of(market, shared->quantity, &exposed)))
-            expose(&gateway->accounts[shared->ledger].ledger, instrument, shared, exposed);
+        if (shared->quantity != of && !exposure_of(market, shared->quantity, &exposed)) return false;
+        if (!expose(&gateway->accounts[shared->ledger].ledger, instrument, shared, exposed)) return false;
     }
-    if (TL_LIKELY(!limited)) return;
-    for (uint32_t i = market->holdings; i != 0; i = gateway->holdings[i].next)
+    return true;
+}
+
+void gateway_stop_holders(tl_gateway *gateway, uint32_t id, int64_t now_ns) {
+    for (uint32_t i = gateway->markets[id].holdings; i != 0; i = gateway->holdings[i].next)
         if (gateway->holdings[i].position.quantity != 0) gateway_stop_losses(gateway, gateway->holdings[i].strategy, now_ns);
+}
+
+void gateway_revalue(tl_gateway *gateway, uint32_t id, int64_t twice_mark, int64_t now_ns) {
+    gateway_market *market = &gateway->markets[id];
+    bool limited = false;
+    for (uint32_t i = market->holdings; i != 0; i = gateway->holdings[i].next) {
+        const holding *mine = &gateway->holdings[i];
+        if (mine->position.quantity == 0) continue;
+        ledger *own = &gateway->strategies[mine->strategy]->ledger;
+        ledger *shared = &gateway->accounts[gateway->strategies[mine->strategy]->account].ledger;
+        ledger_day(gateway, own, now_ns);
+        ledger_day(gateway, shared, now_ns);
+        limited |= (own->limits.max_daily_loss_e8 | shared->limits.max_daily_loss_e8) != 0;
+    }
+    int64_t before = market->twice_mark;
+    market->twice_mark = twice_mark;
+    if (TL_UNLIKELY(!gateway_value_held(gateway, id))) {
+        /* What the mark says is then a function of the mark alone, which is what a replay of the log has of it. */
+        gateway->counts.overflows++;
+        market->twice_mark = before;
+        gateway_value_held(gateway, id);
+        return;
+    }
+    if (TL_UNLIKELY(limited)) gateway_stop_holders(gateway, id, now_ns);
 }
 
 void gateway_kill_strategy(tl_gateway *gateway, gateway_strategy *strategy, int reason, int64_t now_ns) {
     strategy->ledger.killed = (uint16_t)reason;
+    gateway->counts.kills++;
     gateway_order_cancel_strategy(gateway, strategy, reason, now_ns);
 }
 
 void gateway_kill_account(tl_gateway *gateway, uint32_t account, int reason, int64_t now_ns) {
     gateway->accounts[account].ledger.killed = (uint16_t)reason;
+    gateway->counts.kills++;
     for (uint32_t i = 0; i < gateway->strategy_count; i++)
         if (gateway->strategies[i]->account == account)
             gateway_order_cancel_strategy(gateway, gateway->strategies[i], reason, now_ns);

@@ -70,8 +70,13 @@ void gateway_stop_losses(tl_gateway *gateway, uint32_t strategy, int64_t now_ns)
 bool gateway_book_fill(tl_gateway *gateway, gateway_order *order, int64_t quantity, int64_t price, int liquidity,
                        int64_t now_ns, int64_t *fee_e8);
 
-/* The mark of an instrument moved: values what is held of it, and kills who lost too much. */
-void gateway_revalue(tl_gateway *gateway, uint32_t instrument, int64_t now_ns);
+/* The mark of an instrument that is held moves to half of `twice_mark`: values what is held, and kills who lost too much. A mark at which something does not fit is
+ * counted, and the one before it stays. */
+void gateway_revalue(tl_gateway *gateway, uint32_t instrument, int64_t twice_mark, int64_t now_ns);
+/* Values what is held of an instrument at its mark; false when something does not fit. */
+bool gateway_value_held(tl_gateway *gateway, uint32_t instrument);
+/* Kills who has lost too much among those that hold an instrument. */
+void gateway_stop_holders(tl_gateway *gateway, uint32_t instrument, int64_t now_ns);
 
 /* Sets or lifts a kill switch; on: everything open is cancelled. */
 void gateway_kill_strategy(tl_gateway *gateway, gateway_strategy *strategy, int reason, int64_t now_ns);

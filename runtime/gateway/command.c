@@ -6,9 +6,11 @@
 #include "gateway/risk.h"
 #include "order/transition.h"
 
-/* Newer than the last command taken, by generation, event and place in it. */
+/* Newer than the last command taken, by event and place in it, and of no generation that was succeeded. A new generation that works through the log of the old one
+ * again repeats its commands, under its own epoch. */
 static bool is_newer(const gateway_strategy *strategy, const tl_command *c) {
-    if (c->epoch != strategy->last_epoch) return c->epoch > strategy->last_epoch;
+    if (c->epoch < strategy->last_epoch) return false;
+    if (!strategy->taken) return true;
     if (c->input_sequence != strategy->last_sequence) return c->input_sequence > strategy->last_sequence;
     return c->index > strategy->last_index;
 }
@@ -241,35 +243,51 @@ static void command_cancel_all(tl_gateway *gateway, uint32_t index, const tl_com
     }
 }
 
-void tl_gateway_command(tl_gateway *gateway, const tl_command *command, int64_t now_ns) {
-    const tl_command mine = *command;
-    if (mine.strategy >= STRATEGY_IDS || gateway->strategy_index[mine.strategy] == 0 || mine.kind == TL_COMMAND_NONE ||
-        mine.kind >= TL_COMMANDS) {
+/* The strategy (index) of a command that counts, -1 when it was dropped. */
+static int taken_from(tl_gateway *gateway, const tl_command *c) {
+    if (c->strategy >= STRATEGY_IDS || gateway->strategy_index[c->strategy] == 0 || c->kind == TL_COMMAND_NONE ||
+        c->kind >= TL_COMMANDS || c->kind == TL_COMMAND_ATTACH) {
         gateway->counts.commands_malformed++;
-        return;
+        return -1;
     }
-    uint32_t index = gateway->strategy_index[mine.strategy] - 1u;
+    uint32_t index = gateway->strategy_index[c->strategy] - 1u;
     gateway_strategy *strategy = gateway->strategies[index];
-    if (strategy->taken && !is_newer(strategy, &mine)) {
+    if (!is_newer(strategy, c)) {
         gateway->counts.commands_repeated++;
-        return;
+        return -1;
     }
     strategy->taken = 1;
-    strategy->last_epoch = mine.epoch;
-    strategy->last_sequence = mine.input_sequence;
-    strategy->last_index = mine.index;
+    strategy->last_epoch = c->epoch;
+    strategy->last_sequence = c->input_sequence;
+    strategy->last_index = c->index;
     gateway->counts.commands++;
+    return (int)index;
+}
+
+void tl_gateway_command(tl_gateway *gateway, const tl_command *command, int64_t now_ns) {
+    const tl_command mine = *command;
+    int index = taken_from(gateway, &mine);
+    if (index < 0) return;
     switch (mine.kind) {
     case TL_COMMAND_NEW:
-        command_new(gateway, index, &mine, now_ns);
+        command_new(gateway, (uint32_t)index, &mine, now_ns);
         break;
     case TL_COMMAND_CANCEL:
-        command_cancel(gateway, index, &mine, now_ns);
+        command_cancel(gateway, (uint32_t)index, &mine, now_ns);
         break;
     case TL_COMMAND_REPLACE:
-        command_replace(gateway, index, &mine, now_ns);
+        command_replace(gateway, (uint32_t)index, &mine, now_ns);
         break;
     default:
-        command_cancel_all(gateway, index, &mine, now_ns);
+        command_cancel_all(gateway, (uint32_t)index, &mine, now_ns);
     }
+}
+
+void tl_gateway_refuse(tl_gateway *gateway, const tl_command *command, int reason, int64_t limit, int64_t value,
+                       int64_t now_ns) {
+    const tl_command mine = *command;
+    int index = taken_from(gateway, &mine);
+    if (index < 0) return;
+    deny(gateway, (uint32_t)index, &mine, TL_REPORT_DENIED, (refusal){limit, value, reason}, now_ns);
+    group_denied(gateway, (uint32_t)index, &mine, now_ns);
 }

@@ -6,6 +6,7 @@
 
 #include "gateway/account.h"
 #include "gateway/command.h"
+#include "gateway/mark.h"
 #include "gateway/order_store.h"
 #include "gateway/risk.h"
 #include "gateway/state.h"
@@ -37,6 +38,7 @@ tl_gateway *tl_gateway_create(const tl_instruments *instruments, const tl_calend
         reserve(&g->holding_memory, GATEWAY_HOLDINGS, sizeof *g->holdings, &g->holdings) != TL_OK ||
         reserve(&g->stake_memory, GATEWAY_HOLDINGS, sizeof *g->stakes, &g->stakes) != TL_OK ||
         reserve(&g->group_memory, GATEWAY_GROUPS, sizeof *g->groups, &g->groups) != TL_OK ||
+        reserve(&g->moved_memory, GATEWAY_INSTRUMENTS, sizeof *g->moved, &g->moved) != TL_OK ||
         reserve(&g->command_memory, GATEWAY_OUTPUT, sizeof *g->commands, &g->commands) != TL_OK ||
         reserve(&g->report_memory, GATEWAY_OUTPUT, sizeof *g->reports, &g->reports) != TL_OK) {
         tl_gateway_destroy(g);
@@ -52,6 +54,7 @@ void tl_gateway_destroy(tl_gateway *g) {
     tl_vmem_release(&g->holding_memory);
     tl_vmem_release(&g->stake_memory);
     tl_vmem_release(&g->group_memory);
+    tl_vmem_release(&g->moved_memory);
     tl_vmem_release(&g->command_memory);
     tl_vmem_release(&g->report_memory);
     tl_id_map_close(&g->order_index);
@@ -221,6 +224,7 @@ void tl_gateway_market(tl_gateway *g, const tl_event *event, const tl_event_tail
         break;
     case TL_EVENT_STATUS:
         market->state = event->w[0] >= 0 && event->w[0] <= TL_STATE_CLOSED ? (uint8_t)event->w[0] : TL_STATE_UNKNOWN;
+        gateway_mark_moved(g, market);
         return;
     case TL_EVENT_MARK:
         if (event->w[0] == TL_ABSENT) return;
@@ -233,10 +237,13 @@ void tl_gateway_market(tl_gateway *g, const tl_event *event, const tl_event_tail
     default:
         return;
     }
+    gateway_mark_moved(g, market);
     int64_t twice = twice_mark_of(market);
     if (twice == market->twice_mark) return;
-    market->twice_mark = twice;
-    if (TL_UNLIKELY(market->held > 0)) gateway_revalue(g, instrument, event->ts_recv_ns);
+    if (TL_UNLIKELY(market->held > 0))
+        gateway_revalue(g, instrument, twice, event->ts_recv_ns);
+    else
+        market->twice_mark = twice;
 }
 
 int64_t tl_gateway_next_timer_ns(const tl_gateway *g) {

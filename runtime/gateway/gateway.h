@@ -2,8 +2,8 @@
  *
  * An agent without I/O or clock: commands, venue reports, market events and time go in; commands for the venue and reports for the strategies come out,
  * as lists that the caller drains after each call. So the backtest steps it in simulated time and a live worker steps it from rings. Every field of a
- * command is hostile: it is copied once, checked, and only the copy is used. A command that is not newer than the last accepted one of its
- * strategy (epoch, input sequence, index) is dropped. A fill whose (venue, trade date, execution id) was seen changes nothing.
+ * command is hostile: it is copied once, checked, and only the copy is used. A command is dropped when its epoch is older than its strategy's last, or when it is not
+ * newer than the last accepted one (input sequence, index), whatever the epoch: a successor that works through its log again repeats commands harmlessly. A fill whose (venue, trade date, execution id) was seen changes nothing.
  *
  * Single owner. No allocation in the steady state.
  */
@@ -96,6 +96,19 @@ void tl_gateway_kill(tl_gateway *gateway, int account, bool on, int64_t now_ns);
 /* A strategy's command at runtime time now_ns: becomes a command for the venue or a DENIED (CANCEL_REJECTED, REPLACE_REJECTED) report. */
 void tl_gateway_command(tl_gateway *gateway, const tl_command *command, int64_t now_ns);
 
+/* Denies a strategy's new order for a reason that the gateway does not know by itself (its reports wait, the venue's channel is full). */
+void tl_gateway_refuse(tl_gateway *gateway, const tl_command *command, int reason, int64_t limit, int64_t value,
+                       int64_t now_ns);
+
+/* A generation of a strategy begins: older epochs are refused from now on. False, and nothing happens, when a newer one has begun or there is no such strategy. */
+bool tl_gateway_attach(tl_gateway *gateway, uint32_t strategy, uint32_t epoch);
+
+/* A generation has ended, and all that it sent was taken: its epoch (0: the last one seen) is refused from now on. `cancel`: orders that it or an older one opened are
+ * cancelled (TL_REASON_STOP). */
+void tl_gateway_strategy_ended(tl_gateway *gateway, uint32_t strategy, uint32_t epoch, bool cancel, int64_t now_ns);
+/* Open orders of a strategy. */
+uint32_t tl_gateway_open_orders(const tl_gateway *gateway, uint32_t strategy);
+
 /* A venue's report: moves the order of record, the position, the account and the order's group, gets its fee, strategy and sequence, and goes out to its
  * strategy. An illegal transition is refused and counted. */
 void tl_gateway_report(tl_gateway *gateway, const tl_report *report, int64_t now_ns);
@@ -149,11 +162,15 @@ typedef struct tl_gateway_counts {
     uint64_t duplicate_fills;
     uint64_t overflows;   /* fills and marks that did not fit: nothing was changed */
     uint64_t output_lost; /* commands and reports that a caller who never clears lost */
+    uint64_t kills;       /* times that an account or a strategy was stopped, by its losses or by hand */
 } tl_gateway_counts;
 void tl_gateway_count(const tl_gateway *gateway, tl_gateway_counts *counts);
 
 /* New limits of a strategy, or of an account, from now on. */
 tl_status tl_gateway_limit_strategy(tl_gateway *gateway, uint32_t strategy, const tl_risk_limits *limits);
 tl_status tl_gateway_limit_account(tl_gateway *gateway, uint32_t account, const tl_risk_limits *limits);
+/* One limit by its name in the configuration ("max_position"; money in whole units): of a strategy's id, or of the account -1 - target. TL_ERR_NOT_FOUND for a name or a
+ * target that does not exist, TL_ERR_ARGUMENT for a value that no limit can have. */
+tl_status tl_gateway_limit_named(tl_gateway *gateway, int64_t target, const char *name, double value);
 
 #endif

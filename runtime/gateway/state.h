@@ -133,10 +133,14 @@ typedef struct gateway_market {
     uint8_t ready;  /* scale and venue are known */
     uint8_t marked; /* its venue sends marks */
     uint8_t venue;
-    uint8_t reserved[7];
+    uint8_t moved;    /* MARK_*: since its mark was taken last */
+    uint8_t followed; /* decisions may depend on its mark though nobody holds it: see gateway_follow() */
+    uint8_t reserved[5];
     tl_value_scale scale;
     int64_t mark_price; /* as its venue says */
 } TL_ALIGNED(64) gateway_market;
+
+enum { MARK_STILL = 0, MARK_MOVED, MARK_LISTED /* and stands in the list of those that are to be taken */ };
 
 enum {
     ORDER_HELD = 1,     /* a bracket leg that waits for its entry */
@@ -200,13 +204,15 @@ struct tl_gateway {
     const tl_instruments *instruments;
     const tl_calendars *calendars;
 
-    tl_vmem market_memory, order_memory, holding_memory, stake_memory, group_memory, command_memory, report_memory;
+    tl_vmem market_memory, order_memory, holding_memory, stake_memory, group_memory, command_memory, report_memory,
+        moved_memory;
     gateway_market *markets; /* by instrument */
     gateway_order *orders;   /* from 1 */
     holding *holdings;       /* from 1 */
     stake *stakes;           /* of accounts, from 1 */
     order_group *groups;     /* from 1 */
-    uint32_t holding_count, stake_count;
+    uint32_t *moved;         /* instruments that are held or followed, and whose marks moved */
+    uint32_t holding_count, stake_count, moved_count;
 
     tl_id_map order_index, group_index;
     tl_timer_heap timers; /* by order slot */

@@ -141,10 +141,20 @@ describe("an order at the gateway", function()
     b:command(c)
     c.order_id, c.index, c.epoch = c.order_id + 1, 0, 0
     b:command(c)
-    c.epoch, c.input_sequence = 2, 0
+    -- a successor that works through its log again says it under its own epoch
+    c.epoch, c.order_id, c.index = 2, c.order_id - 1, 1
     b:command(c)
-    assert.equal("> new 1, > new 1, > new 1", b:take())
-    assert.equal(2, tonumber(b:counts().commands_repeated))
+    c.input_sequence = 0
+    b:command(c)
+    assert.equal("> new 1, > new 1", b:take())
+    assert.equal(4, tonumber(b:counts().commands_repeated))
+    c.order_id, c.index, c.input_sequence = c.order_id + 1, 2, 1
+    b:command(c)
+    assert.equal("> new 1", b:take())
+    c.order_id, c.index, c.epoch = c.order_id + 1, 3, 1
+    b:command(c)
+    assert.equal("", b:take())
+    assert.equal(5, tonumber(b:counts().commands_repeated))
     assert.equal(3, tonumber(b:counts().commands))
   end)
 
