@@ -17,6 +17,7 @@ typedef struct tl_worker_page {
     /* The progress line: sequence of the event whose handler runs, 0 when none does. The watchdog samples it. */
     uint64_t in_hand TL_ALIGNED(128);
     uint64_t handled; /* events whose handlers have run */
+    uint64_t patient; /* a sequence whose handlers have the 5 s of loading (on_start, on_load): stored before in_hand */
     /* Producers look at this after they committed something, and write to the worker's eventfd when it is 1. */
     uint32_t sleeping TL_ALIGNED(128);
     uint32_t state TL_ALIGNED(128); /* tl_worker_state */

@@ -48,6 +48,7 @@ typedef struct tl_master_page {
     uint32_t stopping;  /* 1 once the end has begun */
     uint32_t recovered; /* 1: this start took over what an earlier one had left */
     tl_master_slot slots[TL_MASTER_SLOTS];
+    char note[128]; /* what the master could not have, "" for nothing */
 } tl_master_page;
 
 typedef struct tl_master tl_master;
@@ -60,7 +61,8 @@ typedef struct tl_master_config {
     int32_t lifeline_fd;       /* write end of the pipe that workers watch */
     uint32_t restart_deaths;   /* quarantine after so many deaths ... */
     int64_t restart_window_ns; /* ... in so long */
-    int64_t stop_ns;           /* patience for an orderly stop; 0 = 5 s */
+    int64_t stop_ns;           /* patience for an orderly stop of each stop_order; 0 = 5 s */
+    uint32_t policy;           /* tl_sched_policy; but for shared the master runs above what it watches */
 } tl_master_config;
 
 typedef struct tl_master_worker {

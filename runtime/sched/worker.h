@@ -3,7 +3,9 @@
  * spin: never sleeps; libev runs every 20 us or 1,000 empty polls. backoff: spins, then pauses, yields, and sleeps as if blocking once a millisecond has brought nothing. block: sleeps until its
  * eventfd is written, a descriptor is ready, or an agent's next time is due (base/waker.h). A duty cycle reads the clock once and measures its own stall.
  *
- * The worker ends when it is told to stop (operator channel) and its agents have, when the master is gone (its end of the lifeline closes), or when an agent's process-wide failure is set.
+ * The worker ends when it is told to stop (operator channel) and its agents have, or when an agent has failed: by tl_worker_fail(), or, in a room above this one, by
+ * writing the page's `failure` and then TL_WORKER_FAILED into its `state`. When the master is gone (its end of the lifeline closes) a strategy's process is killed by the kernel, as its region holds
+ * all; agents in C are stopped with TL_STOP_ORPHANED and have 2 s.
  */
 #ifndef TL_SCHED_WORKER_H
 #define TL_SCHED_WORKER_H
@@ -12,13 +14,12 @@
 #include "base/runtime_clock.h"
 #include "base/worker_page.h"
 #include "memory/region.h"
+#include "sched/affinity.h"
+#include "sched/idle.h"
 
 typedef struct tl_worker tl_worker;
 
-typedef enum tl_idle_policy { TL_IDLE_SPIN = 0, TL_IDLE_BACKOFF, TL_IDLE_BLOCK } tl_idle_policy;
-
-/* How tiers are kept apart (DESIGN §6): shared = the kernel's defaults; priority = kernel classes and nice values by tier; isolated = these and each L1 on a core of its own. */
-typedef enum tl_sched_policy { TL_SCHED_SHARED = 0, TL_SCHED_PRIORITY, TL_SCHED_ISOLATED } tl_sched_policy;
+enum { TL_WORKER_AGENTS = 16, TL_WORKER_ORPHAN_NS = 2000000000 };
 
 typedef struct tl_worker_config {
     const char *name;
@@ -34,6 +35,8 @@ typedef struct tl_worker_config {
     int32_t wake_fd;      /* eventfd of this worker; -1 = none */
     int32_t lifeline_fd;  /* read end of the master's pipe; -1 = none */
     uint32_t lock_memory; /* 1: mlockall */
+    const tl_region *
+        outlive; /* orphaned, agents are asked to stop only once the worker of this region has ended (house: io's); NULL = at once */
 } tl_worker_config;
 
 /* Pins, sets class, nice and memory policy (what could not be had stands in the page's note), sets state LOADING. */
