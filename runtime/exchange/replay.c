@@ -31,7 +31,10 @@ static const uint8_t treatment[256] = {
 
 struct tl_replay {
     tl_venue *venue;
-    tl_itch *reader;
+    tl_itch *reader;         /* of a file, else NULL */
+    tl_replay_source source; /* else */
+    void *source_context;
+    uint64_t source_messages; /* read from it so far */
     tl_itch_directory *directory;
     char *path;
     int64_t midnight_ns;
@@ -95,23 +98,35 @@ static tl_status find_instruments(tl_venue *v, const char *path) {
     return status;
 }
 
+static tl_replay *create(tl_venue *v, const char *path, uint32_t number) {
+    tl_replay *r = calloc(1, sizeof *r);
+    if (r != NULL) {
+        r->path = strdup(path);
+        r->directory = tl_itch_directory_create(v->instruments);
+    }
+    if (r == NULL || r->path == NULL || r->directory == NULL) {
+        tl_replay_close(r);
+        tl_error_set(TL_ERR_NO_MEMORY, "no memory to replay %s", path);
+        return NULL;
+    }
+    r->venue = v;
+    r->close_ns = INT64_MAX;
+    r->last_ns = INT64_MIN;
+    r->number = number;
+    r->tag = (uint64_t)(number - 1) << 56;
+    return r;
+}
+
 tl_status tl_replay_open(tl_venue *v, const char *path, int64_t midnight_ns, int64_t close_ns, uint32_t number,
                          tl_replay **out) {
     tl_status status = find_instruments(v, path);
     if (status != TL_OK) return status;
-    tl_replay *r = calloc(1, sizeof *r);
-    if (r == NULL) return tl_error_set(TL_ERR_NO_MEMORY, "no memory to replay %s", path);
-    r->venue = v;
+    tl_replay *r = create(v, path, number);
+    if (r == NULL) return TL_ERR_NO_MEMORY;
     r->midnight_ns = midnight_ns;
     r->close_ns = close_ns;
-    r->last_ns = INT64_MIN;
-    r->number = number;
-    r->tag = (uint64_t)(number - 1) << 56;
     r->aggressor_unknown = midnight_ns >= INT64_C(1405296000000000000);
-    r->path = strdup(path);
-    r->directory = tl_itch_directory_create(v->instruments);
-    status = r->path == NULL || r->directory == NULL ? tl_error_set(TL_ERR_NO_MEMORY, "no memory to replay %s", path)
-                                                     : tl_itch_open(path, &r->reader);
+    status = tl_itch_open(path, &r->reader);
     if (status != TL_OK) {
         tl_replay_close(r);
         return status;
@@ -121,9 +136,19 @@ tl_status tl_replay_open(tl_venue *v, const char *path, int64_t midnight_ns, int
     return TL_OK;
 }
 
+tl_status tl_replay_open_source(tl_venue *v, tl_replay_source source, void *context, uint32_t number, tl_replay **out) {
+    tl_replay *r = create(v, "participants", number);
+    if (r == NULL) return TL_ERR_NO_MEMORY;
+    r->source = source;
+    r->source_context = context;
+    r->aggressor_unknown = true;
+    *out = r;
+    return TL_OK;
+}
+
 void tl_replay_close(tl_replay *r) {
     if (r == NULL) return;
-    tl_itch_close(r->reader);
+    if (r->reader != NULL) tl_itch_close(r->reader);
     tl_itch_directory_destroy(r->directory);
     free(r->path);
     free(r);
@@ -523,6 +548,7 @@ static uint32_t look_up(tl_replay *r, const tl_itch_message *m) {
     tl_venue_ensure(v);
     tl_venue_instrument *of = &v->of[instrument];
     of->model = TL_FILL_ORDERS;
+    if (r->source != NULL) of->followed = 1; /* it cannot be read again for a book that is wanted later */
     bool wanted = of->want != 0 || of->followed;
     r->passed[m->locate] = !wanted;
     return r->wanted[m->locate] = wanted ? WANTED + instrument : NOT_WANTED;
@@ -560,9 +586,17 @@ static void select_relevant(tl_replay *r, uint32_t from) {
     r->at = 0;
 }
 
+static unsigned read_batch(tl_replay *r) {
+    if (r->source == NULL) return tl_itch_read(r->reader, r->batch, BATCH);
+    unsigned count = r->source(r->source_context, r->batch, BATCH);
+    for (unsigned i = 0; i < count; i++)
+        r->batch[i].ordinal = ++r->source_messages;
+    return count;
+}
+
 static bool refill(tl_replay *r) {
     do {
-        r->count = tl_itch_read(r->reader, r->batch, BATCH);
+        r->count = read_batch(r);
         if (r->count == 0) {
             r->ended = true;
             return false;
@@ -624,7 +658,7 @@ static uint32_t play_past(tl_replay *r, uint32_t instrument, uint32_t count) {
 tl_status tl_replay_follow(tl_replay *r, uint32_t instrument) {
     memset(r->wanted, NOT_LOOKED_UP, sizeof r->wanted);
     memset(r->passed, 0, sizeof r->passed);
-    if (tl_itch_messages(r->reader) == 0) return TL_OK;
+    if (r->source != NULL || tl_itch_messages(r->reader) == 0) return TL_OK;
     tl_itch *reader;
     tl_status status = tl_itch_open(r->path, &reader);
     if (status != TL_OK) return status;
@@ -655,11 +689,12 @@ bool tl_replay_complete(const tl_replay *r) {
 /* ---- counts ---- */
 
 uint64_t tl_replay_messages(const tl_replay *r) {
-    return r->at < r->relevant_count ? r->batch[r->relevant[r->at]].ordinal - 1 : tl_itch_messages(r->reader);
+    if (r->at < r->relevant_count) return r->batch[r->relevant[r->at]].ordinal - 1;
+    return r->source != NULL ? r->source_messages : tl_itch_messages(r->reader);
 }
 
 void tl_replay_problems(const tl_replay *r, tl_itch_problem_counts *counts) {
-    *counts = *tl_itch_problems(r->reader);
+    *counts = r->source != NULL ? (tl_itch_problem_counts){0} : *tl_itch_problems(r->reader);
     tl_itch_merge_problems(counts, &r->problems);
     tl_itch_merge_problems(counts, &r->nameless);
 }
@@ -669,11 +704,11 @@ uint64_t tl_replay_broken_trades(const tl_replay *r) {
 }
 
 uint64_t tl_replay_consumed(const tl_replay *r) {
-    return tl_itch_consumed(r->reader);
+    return r->source != NULL ? 0 : tl_itch_consumed(r->reader);
 }
 
 uint64_t tl_replay_size(const tl_replay *r) {
-    return tl_itch_size(r->reader);
+    return r->source != NULL ? 0 : tl_itch_size(r->reader);
 }
 
 const char *tl_replay_path(const tl_replay *r) {

@@ -17,6 +17,12 @@ tl_status tl_replay_open(tl_venue *venue, const char *path, int64_t midnight_ns,
                          tl_replay **out);
 void tl_replay_close(tl_replay *replay);
 
+/* Where messages come from that no file holds: up to `capacity` of them, 0 at the end. Their times are exchange time. */
+typedef unsigned (*tl_replay_source)(void *context, tl_itch_message *messages, unsigned capacity);
+
+/* Opens such a source, which is read once, from front to back: all instruments that it names are played from their first message on. */
+tl_status tl_replay_open_source(tl_venue *venue, tl_replay_source source, void *context, uint32_t number, tl_replay **out);
+
 /* Exchange time of the next message that matters, never before an earlier one; INT64_MAX at the end. */
 int64_t tl_replay_next_ns(tl_replay *replay);
 

@@ -22,6 +22,7 @@ typedef enum due { DUE_UNKNOWN = 0, DUE_NOTHING, DUE_PICTURE, DUE_RECORD, DUE_EN
 /* One of three. */
 typedef struct input {
     tl_replay *replay;
+    tl_crowd *crowd; /* that a replay plays; NULL for a file */
     tl_csv_feed *feed;
     tl_sessions *sessions;
 } input;
@@ -69,6 +70,7 @@ void tl_simulator_destroy(tl_simulator *s) {
     if (s == NULL) return;
     for (uint32_t i = 0; i < s->input_count; i++) {
         tl_replay_close(s->inputs[i].replay);
+        tl_crowd_destroy(s->inputs[i].crowd);
         tl_csv_feed_destroy(s->inputs[i].feed);
         free(s->inputs[i].sessions);
     }
@@ -114,6 +116,26 @@ tl_status tl_simulator_add_itch(tl_simulator *s, const char *path, uint32_t date
         tl_replay_close(replay);
         return status;
     }
+    s->replays++;
+    return TL_OK;
+}
+
+static unsigned read_crowd(void *context, tl_itch_message *messages, unsigned capacity) {
+    return tl_crowd_read(context, messages, capacity);
+}
+
+tl_status tl_simulator_add_crowd(tl_simulator *s, tl_crowd *crowd) {
+    tl_replay *replay = NULL;
+    tl_status status = s->replays < MAX_REPLAYS ? tl_crowd_instruments(crowd, s->venue.instruments)
+                                                : tl_error_set(TL_ERR_LIMIT, "a run plays %d ITCH streams", MAX_REPLAYS);
+    if (status == TL_OK) status = tl_replay_open_source(&s->venue, read_crowd, crowd, s->replays + 1, &replay);
+    if (status == TL_OK) status = add_input(s, (input){.replay = replay, .crowd = crowd});
+    if (status != TL_OK) {
+        tl_replay_close(replay);
+        tl_crowd_destroy(crowd);
+        return status;
+    }
+    tl_venue_ensure(&s->venue);
     s->replays++;
     return TL_OK;
 }
@@ -423,6 +445,28 @@ void tl_simulator_submit(tl_simulator *s, const tl_command *command, int64_t at_
         tl_venue_flush(v, c.instrument);
     else if (v->of[c.instrument].model > TL_FILL_BARS)
         tl_quote_fill_flush(&s->models, c.instrument);
+}
+
+void tl_simulator_resume(tl_simulator *s, uint64_t executions) {
+    s->venue.executions = executions;
+}
+
+void tl_simulator_adjust(tl_simulator *s, uint32_t strategy, uint32_t instrument, int64_t quantity) {
+    tl_engine_adjust(s->venue.engine, strategy + 1, instrument, quantity);
+    tl_venue_absorb(&s->venue, instrument);
+}
+
+void tl_simulator_tell_anew(tl_simulator *s) {
+    for (uint32_t i = 0; i < s->venue.prepared; i++) {
+        if (s->venue.of[i].want == 0) continue;
+        tl_venue_event(&s->venue, TL_EVENT_GAP, i)->w[1] = 1;
+        tell_all(s, i);
+        tl_venue_event(&s->venue, TL_EVENT_GAP, i);
+    }
+}
+
+int64_t tl_simulator_now_ns(const tl_simulator *s) {
+    return s->venue.now_ns;
 }
 
 /* ---- outputs ---- */

@@ -11,6 +11,7 @@
 #ifndef TL_EXCHANGE_SIMULATOR_H
 #define TL_EXCHANGE_SIMULATOR_H
 
+#include "exchange/crowd.h"
 #include "exchange/engine.h"
 #include "market/calendar.h"
 #include "market/csv.h"
@@ -69,6 +70,9 @@ void tl_simulator_destroy(tl_simulator *simulator);
  * America/New_York. */
 tl_status tl_simulator_add_itch(tl_simulator *simulator, const char *path, uint32_t date);
 
+/* Adds participants that trade for as long as the run goes (exchange/crowd.h); they belong to the simulator from here on. Their instruments join the table. */
+tl_status tl_simulator_add_crowd(tl_simulator *simulator, tl_crowd *crowd);
+
 /* Adds a CSV reader; it belongs to the simulator from here on. */
 tl_status tl_simulator_add_csv(tl_simulator *simulator, tl_csv *csv);
 
@@ -94,6 +98,18 @@ void tl_simulator_step(tl_simulator *simulator);
 
 /* A command of the gateway (new, cancel, replace; checked) arrives at exchange time `at_ns`, which never goes back. */
 void tl_simulator_submit(tl_simulator *simulator, const tl_command *command, int64_t at_ns);
+
+/* The exchange time of what happened last; INT64_MIN before anything. */
+int64_t tl_simulator_now_ns(const tl_simulator *simulator);
+
+/* What a simulator goes on from that takes over after another: execution ids behind `executions`, and the position of a strategy that its earlier fills
+ * made (reduce-only looks at it). Before the first step. */
+void tl_simulator_resume(tl_simulator *simulator, uint64_t executions);
+void tl_simulator_adjust(tl_simulator *simulator, uint32_t strategy, uint32_t instrument, int64_t quantity);
+
+/* The whole present book, quote and state of each wanted instrument come out between two TL_EVENT_GAP, of which the first has w[1] = 1: what was known of its
+ * book before is to be forgotten. */
+void tl_simulator_tell_anew(tl_simulator *simulator);
 
 /* The market events since the last clear, as slots (a tail follows its head directly); ts_ns is exchange time, the rest is left to the
  * caller. */

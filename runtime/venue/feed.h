@@ -15,6 +15,7 @@
 #include "base/stages.h"
 #include "base/waker.h"
 #include "exchange/latency.h"
+#include "market/event.h"
 #include "market/instrument.h"
 #include "memory/region.h"
 
@@ -68,6 +69,17 @@ typedef struct tl_feed_config {
 tl_status tl_feed_create(const tl_feed_config *config, tl_feed **out);
 void tl_feed_destroy(tl_feed *feed);
 void tl_feed_agent(tl_feed *feed, tl_agent *agent);
+
+/* The head of the section "latches"; the latches follow at 4096, each on lines of its own. Written by the feed agent. */
+typedef struct tl_feed_head {
+    uint64_t count;  /* latches that are there */
+    uint64_t stride; /* bytes from one to the next */
+    uint64_t
+        pictures; /* how often whole books were asked for: the venue sends them again when this moves (a successor's own end at the latches' depth) */
+    /* What is on its way into the ring: once `produced` stands at going_ring, the channel is taken up to going_source, whether or not the cursor says so yet. */
+    uint64_t going_ring; /* 0 = nothing */
+    uint64_t going_source;
+} tl_feed_head;
 
 /* Size of the section "latches" for so many instruments, and one instrument's value out of it; false when there is none. Any process. */
 uint64_t tl_feed_latches_bytes(uint32_t instruments);

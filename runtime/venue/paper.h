@@ -22,6 +22,10 @@
 
 typedef struct tl_paper tl_paper;
 
+/* Sizes of the sections exchange.log and exchange.checkpoint.0 and .1, for so many open orders and participants' symbols. */
+uint64_t tl_paper_log_bytes(void);
+uint64_t tl_paper_checkpoint_bytes(uint32_t orders, uint32_t symbols);
+
 typedef struct tl_paper_config {
     const tl_runtime_clock *clock;
     tl_instruments *instruments; /* the process's table, as laid out by the master */
@@ -45,6 +49,7 @@ typedef struct tl_paper_config {
 /* The instruments that the participants trade, into a table (the master lays them out, so that ids are the same in every process). */
 tl_status tl_paper_participants_instruments(tl_instruments *instruments, uint64_t seed, uint32_t symbols);
 
+/* TL_ERR_NOT_FOUND (a section), TL_ERR_ARGUMENT, TL_ERR_NO_MEMORY; TL_ERR_FORMAT when its region holds a log that cannot be worked through. */
 tl_status tl_paper_create(const tl_paper_config *config, tl_paper **out);
 void tl_paper_destroy(tl_paper *paper);
 /* Recorded files, before the first cycle; as of the simulator's calls of these names. */
