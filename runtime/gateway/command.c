@@ -4,6 +4,7 @@
 #include "gateway/group.h"
 #include "gateway/order_store.h"
 #include "gateway/risk.h"
+#include "gateway/saga.h"
 #include "order/transition.h"
 
 /* Newer than the last command taken, by event and place in it, and of no generation that was succeeded. A new generation that works through the log of the old one
@@ -30,7 +31,7 @@ static void deny(tl_gateway *gateway, uint32_t index, const tl_command *c, int k
         .reason = (uint16_t)why.reason,
     };
     gateway->denied[why.reason]++;
-    if (kind == TL_REPORT_DENIED) risk_denied(strategy, now_ns);
+    if (kind == TL_REPORT_DENIED && !(c->flags & TL_FLAG_UNDO)) risk_denied(strategy, now_ns);
     gateway_tell(gateway, index, &report);
 }
 
@@ -57,16 +58,18 @@ static void keep_days(tl_gateway *gateway, gateway_strategy *strategy, uint32_t 
 }
 
 /* Everything that a new order must pass; on success it stands in *taken, in its lists and counts. */
-static refusal take_new(tl_gateway *gateway, uint32_t index, const tl_command *c, int64_t now_ns, gateway_order **taken) {
+static refusal take_new(tl_gateway *gateway, uint32_t index, const tl_command *c, uint16_t bits, int64_t now_ns,
+                        gateway_order **taken) {
     gateway_strategy *strategy = gateway->strategies[index];
     if (c->instrument >= tl_instruments_count(gateway->instruments)) return plainly(TL_REASON_UNKNOWN_SYMBOL);
     refusal why = risk_check_fields(gateway, strategy, c, now_ns);
     if (why.reason != TL_REASON_NONE) return why;
     if (gateway_order_find(gateway, c->order_id) != NULL) return plainly(TL_REASON_DUPLICATE_ID);
     keep_days(gateway, strategy, c->instrument);
-    why = risk_check_state(gateway, strategy, c->instrument, now_ns);
+    why = risk_check_state(gateway, strategy, c->instrument, c->flags & TL_FLAG_UNDO, now_ns);
     if (why.reason != TL_REASON_NONE) return why;
-    why.reason = group_check(gateway, index, c);
+    bool saga = c->link == TL_LINK_SAGA_LEG;
+    why.reason = saga ? saga_check(gateway, index, c) : group_check(gateway, index, c);
     if (why.reason != TL_REASON_NONE) return why;
 
     uint32_t place = gateway_holding(gateway, index, c->instrument, true);
@@ -84,7 +87,7 @@ static refusal take_new(tl_gateway *gateway, uint32_t index, const tl_command *c
     order->cap = c->quantity;
     order->value_price = gateway_value_price(market, c, c->price);
     order->resting_price = TL_ABSENT;
-    if (c->link == TL_LINK_BRACKET_LEG) order->bits = ORDER_HELD;
+    order->bits = c->link == TL_LINK_BRACKET_LEG ? ORDER_HELD : bits;
     tl_order_move_apply(TL_MOVE_SEND, &order->record.status, &order->record.before);
     /* It joins before it is checked, as the members before it decide what it counts. */
     risk_plan plan;
@@ -100,16 +103,21 @@ static refusal take_new(tl_gateway *gateway, uint32_t index, const tl_command *c
     if (plan.moves) gateway_count_as(gateway, order, plan.counted, plan.value, plan.fee, plan.stakes);
     gateway_order_open(gateway, order);
     gateway_order_rest(gateway, order);
+    if (saga) saga_join(gateway, order);
     *taken = order;
     return why;
 }
 
 static void command_new(tl_gateway *gateway, uint32_t index, const tl_command *c, int64_t now_ns) {
     gateway_order *order = NULL;
-    refusal why = take_new(gateway, index, c, now_ns, &order);
+    bool posed = (c->flags & TL_FLAG_UNDO) || (c->order_id & TL_GATEWAY_ORDER_ID); /* as one of the gateway's own */
+    refusal why = posed ? plainly(TL_REASON_BAD_FIELD) : take_new(gateway, index, c, 0, now_ns, &order);
     if (why.reason != TL_REASON_NONE) {
         deny(gateway, index, c, TL_REPORT_DENIED, why, now_ns);
-        group_denied(gateway, index, c, now_ns);
+        if (c->link == TL_LINK_SAGA_LEG)
+            saga_denied(gateway, index, c, why.reason, now_ns);
+        else
+            group_denied(gateway, index, c, now_ns);
         return;
     }
     if (order->bits & ORDER_HELD) {
@@ -125,6 +133,18 @@ static void command_new(tl_gateway *gateway, uint32_t index, const tl_command *c
     gateway_send(gateway, order, TL_COMMAND_NEW, now_ns);
 }
 
+gateway_order *gateway_own_order(tl_gateway *gateway, uint32_t index, const tl_command *c, bool reverts, int64_t now_ns) {
+    gateway_order *order = NULL;
+    refusal why = take_new(gateway, index, c, reverts ? ORDER_REVERTS : 0, now_ns, &order);
+    if (why.reason != TL_REASON_NONE) {
+        deny(gateway, index, c, TL_REPORT_DENIED, why, now_ns);
+        return NULL;
+    }
+    gateway_order_arm(gateway, order);
+    gateway_send(gateway, order, TL_COMMAND_NEW, now_ns);
+    return order;
+}
+
 /* The order that a request of a strategy means; answers the request when there is none that it could mean. */
 static gateway_order *requested(tl_gateway *gateway, uint32_t index, const tl_command *c, int kind, int64_t now_ns) {
     gateway_order *order = gateway_order_find(gateway, c->order_id);
@@ -136,7 +156,7 @@ static gateway_order *requested(tl_gateway *gateway, uint32_t index, const tl_co
         refuse_request(gateway, order, kind, plainly(TL_REASON_ORDER_CLOSED), now_ns);
         return NULL;
     }
-    if (order->bits & (ORDER_CANCEL_ASKED | ORDER_REPLACE_ASKED)) {
+    if ((order->bits & (ORDER_CANCEL_ASKED | ORDER_REPLACE_ASKED)) || (order->record.last.flags & TL_FLAG_UNDO)) {
         refuse_request(gateway, order, kind, plainly(TL_REASON_ILLEGAL_STATE), now_ns);
         return NULL;
     }
@@ -174,7 +194,7 @@ static void command_replace(tl_gateway *gateway, uint32_t index, const tl_comman
     tl_order_record *record = &order->record;
     gateway_market *market = &gateway->markets[record->last.instrument];
     bool leg = record->last.link == TL_LINK_BRACKET_LEG;
-    refusal why = risk_check_state(gateway, gateway->strategies[index], record->last.instrument, now_ns);
+    refusal why = risk_check_state(gateway, gateway->strategies[index], record->last.instrument, false, now_ns);
     if (why.reason == TL_REASON_NONE && (order->bits & ORDER_CANCEL_IN_FLIGHT)) why = plainly(TL_REASON_ILLEGAL_STATE);
     if (why.reason == TL_REASON_NONE) why = risk_check_replace_fields(gateway, order, c, now_ns);
     int64_t price = c->price != TL_ABSENT ? c->price : record->last.price, valued = order->value_price;
@@ -232,7 +252,9 @@ static void command_cancel_all(tl_gateway *gateway, uint32_t index, const tl_com
         gateway_order *order = &gateway->orders[slot];
         bool held = order->bits & ORDER_HELD;
         slot = order->next;
-        if (!matches(&order->record.last, c) || (order->bits & ORDER_CANCEL_ASKED)) continue;
+        if (!matches(&order->record.last, c) || (order->bits & ORDER_CANCEL_ASKED) ||
+            (order->record.last.flags & TL_FLAG_UNDO))
+            continue;
         /* One whose replace is on its way has a request already, and the cancel is the gateway's own. */
         if (order->bits & ORDER_REPLACE_ASKED)
             gateway_order_cancel(gateway, order, TL_REASON_REQUESTED, now_ns);
@@ -268,6 +290,8 @@ void tl_gateway_command(tl_gateway *gateway, const tl_command *command, int64_t 
     const tl_command mine = *command;
     int index = taken_from(gateway, &mine);
     if (index < 0) return;
+    if (gateway->strategies[index]->sagas > 0 && mine.epoch > gateway->strategies[index]->saga_epoch)
+        saga_strategy_ended(gateway, (uint32_t)index, mine.epoch, now_ns);
     switch (mine.kind) {
     case TL_COMMAND_NEW:
         command_new(gateway, (uint32_t)index, &mine, now_ns);
@@ -277,6 +301,11 @@ void tl_gateway_command(tl_gateway *gateway, const tl_command *command, int64_t 
         break;
     case TL_COMMAND_REPLACE:
         command_replace(gateway, (uint32_t)index, &mine, now_ns);
+        break;
+    case TL_COMMAND_SAGA_BEGIN:
+    case TL_COMMAND_SAGA_UNDO:
+    case TL_COMMAND_SAGA_END:
+        saga_command(gateway, (uint32_t)index, &mine, now_ns);
         break;
     default:
         command_cancel_all(gateway, (uint32_t)index, &mine, now_ns);
@@ -289,5 +318,8 @@ void tl_gateway_refuse(tl_gateway *gateway, const tl_command *command, int reaso
     int index = taken_from(gateway, &mine);
     if (index < 0) return;
     deny(gateway, (uint32_t)index, &mine, TL_REPORT_DENIED, (refusal){limit, value, reason}, now_ns);
-    group_denied(gateway, (uint32_t)index, &mine, now_ns);
+    if (mine.link == TL_LINK_SAGA_LEG)
+        saga_denied(gateway, (uint32_t)index, &mine, reason, now_ns);
+    else
+        group_denied(gateway, (uint32_t)index, &mine, now_ns);
 }

@@ -10,6 +10,11 @@
 /* The answer to a request of a strategy that the gateway gives by itself: REPLACED for a held leg, or a refusal. */
 void gateway_answer_replace(tl_gateway *gateway, gateway_order *order, int64_t now_ns);
 
+/* Sends an order of the gateway's own for a strategy (index), through all checks but those that TL_FLAG_UNDO and `reverts` (ORDER_REVERTS) are exempt from. NULL when it
+ * was denied, which the strategy has been told. */
+gateway_order *gateway_own_order(tl_gateway *gateway, uint32_t strategy, const tl_command *command, bool reverts,
+                                 int64_t now_ns);
+
 /* A split, a dividend, funding. */
 void gateway_action(tl_gateway *gateway, const tl_event *event, int64_t now_ns);
 

@@ -9,6 +9,7 @@
 #include "gateway/mark.h"
 #include "gateway/order_store.h"
 #include "gateway/risk.h"
+#include "gateway/saga.h"
 #include "gateway/state.h"
 
 static tl_status reserve(tl_vmem *memory, size_t count, size_t bytes, void *array) {
@@ -24,21 +25,26 @@ tl_gateway *tl_gateway_create(const tl_instruments *instruments, const tl_calend
     g->calendars = calendars;
     g->free_orders = calloc(GATEWAY_ORDERS, sizeof *g->free_orders);
     g->free_groups = calloc(GATEWAY_GROUPS, sizeof *g->free_groups);
+    g->free_sagas = calloc(GATEWAY_SAGAS, sizeof *g->free_sagas);
+    g->free_saga_legs = calloc(GATEWAY_SAGA_LEGS, sizeof *g->free_saga_legs);
     g->closed_orders = calloc(TL_GATEWAY_CLOSED_KEPT, sizeof *g->closed_orders);
     g->closed_groups = calloc(GATEWAY_GROUPS_KEPT, sizeof *g->closed_groups);
     g->fills = calloc(GATEWAY_FILLS_KEPT + 1, sizeof *g->fills);
     g->fill_buckets = calloc(GATEWAY_FILLS_KEPT, sizeof *g->fill_buckets);
     if (g->free_orders == NULL || g->free_groups == NULL || g->closed_orders == NULL || g->closed_groups == NULL ||
-        g->fills == NULL || g->fill_buckets == NULL ||
+        g->fills == NULL || g->fill_buckets == NULL || g->free_sagas == NULL || g->free_saga_legs == NULL ||
         tl_id_map_init(&g->order_index, 2 * TL_GATEWAY_CLOSED_KEPT) != TL_OK ||
-        tl_id_map_init(&g->group_index, 2 * GATEWAY_GROUPS_KEPT) != TL_OK ||
+        tl_id_map_init(&g->group_index, 2 * GATEWAY_GROUPS_KEPT) != TL_OK || tl_id_map_init(&g->saga_index, 256) != TL_OK ||
         tl_timer_heap_init(&g->timers, GATEWAY_ORDERS) != TL_OK ||
+        tl_timer_heap_init(&g->saga_timers, GATEWAY_SAGAS) != TL_OK ||
         reserve(&g->market_memory, GATEWAY_INSTRUMENTS, sizeof *g->markets, &g->markets) != TL_OK ||
         reserve(&g->order_memory, GATEWAY_ORDERS, sizeof *g->orders, &g->orders) != TL_OK ||
         reserve(&g->holding_memory, GATEWAY_HOLDINGS, sizeof *g->holdings, &g->holdings) != TL_OK ||
         reserve(&g->stake_memory, GATEWAY_HOLDINGS, sizeof *g->stakes, &g->stakes) != TL_OK ||
         reserve(&g->group_memory, GATEWAY_GROUPS, sizeof *g->groups, &g->groups) != TL_OK ||
         reserve(&g->moved_memory, GATEWAY_INSTRUMENTS, sizeof *g->moved, &g->moved) != TL_OK ||
+        reserve(&g->saga_memory, GATEWAY_SAGAS, sizeof *g->sagas, &g->sagas) != TL_OK ||
+        reserve(&g->saga_leg_memory, GATEWAY_SAGA_LEGS, sizeof *g->saga_legs, &g->saga_legs) != TL_OK ||
         reserve(&g->command_memory, GATEWAY_OUTPUT, sizeof *g->commands, &g->commands) != TL_OK ||
         reserve(&g->report_memory, GATEWAY_OUTPUT, sizeof *g->reports, &g->reports) != TL_OK) {
         tl_gateway_destroy(g);
@@ -55,15 +61,21 @@ void tl_gateway_destroy(tl_gateway *g) {
     tl_vmem_release(&g->stake_memory);
     tl_vmem_release(&g->group_memory);
     tl_vmem_release(&g->moved_memory);
+    tl_vmem_release(&g->saga_memory);
+    tl_vmem_release(&g->saga_leg_memory);
     tl_vmem_release(&g->command_memory);
     tl_vmem_release(&g->report_memory);
     tl_id_map_close(&g->order_index);
     tl_id_map_close(&g->group_index);
+    tl_id_map_close(&g->saga_index);
     tl_timer_heap_close(&g->timers);
+    tl_timer_heap_close(&g->saga_timers);
     for (uint32_t i = 0; i < g->strategy_count; i++)
         free(g->strategies[i]);
     free(g->free_orders);
     free(g->free_groups);
+    free(g->free_sagas);
+    free(g->free_saga_legs);
     free(g->closed_orders);
     free(g->closed_groups);
     free(g->fills);
@@ -247,7 +259,8 @@ void tl_gateway_market(tl_gateway *g, const tl_event *event, const tl_event_tail
 }
 
 int64_t tl_gateway_next_timer_ns(const tl_gateway *g) {
-    return tl_timer_heap_next_ns(&g->timers);
+    int64_t order_ns = tl_timer_heap_next_ns(&g->timers), saga_ns = saga_next_timer_ns(g);
+    return order_ns < saga_ns ? order_ns : saga_ns;
 }
 
 void tl_gateway_time(tl_gateway *g, int64_t now_ns) {
@@ -267,6 +280,12 @@ void tl_gateway_time(tl_gateway *g, int64_t now_ns) {
         else if (expired)
             gateway_order_cancel(g, order, TL_REASON_EXPIRE_TIME, now_ns);
     }
+    saga_time(g, now_ns);
+}
+
+uint32_t tl_gateway_sagas(const tl_gateway *g, uint32_t strategy) {
+    const gateway_strategy *one = strategy_of(g, strategy);
+    return one != NULL ? one->sagas : 0;
 }
 
 const tl_command *tl_gateway_venue_commands(const tl_gateway *g, uint32_t *count) {

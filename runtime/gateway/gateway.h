@@ -103,11 +103,14 @@ void tl_gateway_refuse(tl_gateway *gateway, const tl_command *command, int reaso
 /* A generation of a strategy begins: older epochs are refused from now on. False, and nothing happens, when a newer one has begun or there is no such strategy. */
 bool tl_gateway_attach(tl_gateway *gateway, uint32_t strategy, uint32_t epoch);
 
-/* A generation has ended, and all that it sent was taken: its epoch (0: the last one seen) is refused from now on. `cancel`: orders that it or an older one opened are
+/* A generation has ended, and all that it sent was taken: its epoch (0: the last one seen) is refused from now on. Its sagas are undone by the
+ * gateway (TL_REASON_GENERATION_ENDED). `cancel`: orders that it or an older one opened are
  * cancelled (TL_REASON_STOP). */
 void tl_gateway_strategy_ended(tl_gateway *gateway, uint32_t strategy, uint32_t epoch, bool cancel, int64_t now_ns);
 /* Open orders of a strategy. */
 uint32_t tl_gateway_open_orders(const tl_gateway *gateway, uint32_t strategy);
+/* Sagas of a strategy that run or are being undone. */
+uint32_t tl_gateway_sagas(const tl_gateway *gateway, uint32_t strategy);
 
 /* A venue's report: moves the order of record, the position, the account and the order's group, gets its fee, strategy and sequence, and goes out to its
  * strategy. An illegal transition is refused and counted. */
@@ -163,6 +166,8 @@ typedef struct tl_gateway_counts {
     uint64_t overflows;   /* fills and marks that did not fit: nothing was changed */
     uint64_t output_lost; /* commands and reports that a caller who never clears lost */
     uint64_t kills;       /* times that an account or a strategy was stopped, by its losses or by hand */
+    uint64_t sagas[4];    /* that ended, by tl_saga_status */
+    uint64_t undo_orders; /* sent for legs of sagas */
 } tl_gateway_counts;
 void tl_gateway_count(const tl_gateway *gateway, tl_gateway_counts *counts);
 

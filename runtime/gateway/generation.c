@@ -1,5 +1,6 @@
 /* What the beginning and the end of a strategy's generation do to its orders. */
 #include "gateway/order_store.h"
+#include "gateway/saga.h"
 
 static gateway_strategy *strategy_of(const tl_gateway *gateway, uint32_t strategy) {
     if (strategy >= STRATEGY_IDS || gateway->strategy_index[strategy] == 0) return NULL;
@@ -18,6 +19,7 @@ void tl_gateway_strategy_ended(tl_gateway *gateway, uint32_t strategy, uint32_t 
     if (one == NULL) return;
     if (epoch == 0) epoch = one->last_epoch;
     if (epoch < UINT32_MAX && one->last_epoch <= epoch) one->last_epoch = epoch + 1;
+    saga_strategy_ended(gateway, gateway->strategy_index[strategy] - 1u, epoch < UINT32_MAX ? epoch + 1 : epoch, now_ns);
     if (!cancel) return;
     /* A successor may have sent orders already: they are its own. A held order that is cancelled takes itself, and perhaps others of its group, off the list: the
      * walk starts again after such a one. */
@@ -25,7 +27,7 @@ void tl_gateway_strategy_ended(tl_gateway *gateway, uint32_t strategy, uint32_t 
         gateway_order *order = &gateway->orders[slot];
         bool held = order->bits & ORDER_HELD;
         slot = order->next;
-        if (order->record.last.epoch > epoch) continue;
+        if (order->record.last.epoch > epoch || (order->record.last.flags & TL_FLAG_UNDO)) continue;
         gateway_order_cancel(gateway, order, TL_REASON_STOP, now_ns);
         if (held) slot = one->first;
     }

@@ -50,7 +50,7 @@ static void remember(tl_gateway *gateway, uint32_t place) {
 
 bool group_join(tl_gateway *gateway, gateway_order *order) {
     const tl_command *last = &order->record.last;
-    if (last->link == TL_LINK_NONE) return true;
+    if (last->link == TL_LINK_NONE || last->link == TL_LINK_SAGA_LEG) return true;
     uint64_t key = key_of(order->strategy, last->group);
     uint32_t place = tl_id_map_find(&gateway->group_index, key);
     if (place == 0) place = acquire(gateway, key);

@@ -2,6 +2,7 @@
 
 #include "gateway/account.h"
 #include "gateway/group.h"
+#include "gateway/saga.h"
 #include "order/transition.h"
 
 #include <string.h>
@@ -101,6 +102,7 @@ void gateway_order_end(tl_gateway *gateway, gateway_order *order, int64_t now_ns
     /* The slot is remembered last: what the group does may close others, and they come after this one. */
     group_order_ended(gateway, order, now_ns);
     remember(gateway, slot);
+    saga_order_ended(gateway, order, now_ns);
 }
 
 void gateway_order_cancel(tl_gateway *gateway, gateway_order *order, int reason, int64_t now_ns) {
@@ -127,6 +129,8 @@ void gateway_order_cancel_strategy(tl_gateway *gateway, gateway_strategy *strate
         gateway_order *order = &gateway->orders[slot];
         bool held = order->bits & ORDER_HELD;
         slot = order->next;
+        /* What brings a saga's leg back lowers what is at risk: only the kill switch stops it. */
+        if ((order->record.last.flags & TL_FLAG_UNDO) && reason != TL_REASON_RISK_KILL_SWITCH) continue;
         gateway_order_cancel(gateway, order, reason, now_ns);
         if (held) slot = strategy->first;
     }

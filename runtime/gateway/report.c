@@ -3,6 +3,7 @@
 #include "gateway/account.h"
 #include "gateway/group.h"
 #include "gateway/order_store.h"
+#include "gateway/saga.h"
 #include "order/transition.h"
 
 /* The trade date of a fill, by its instrument's calendar; the day looked up last is kept. */
@@ -117,6 +118,7 @@ static bool report_fill(tl_gateway *gateway, gateway_order *order, tl_report *r,
     gateway_recount(gateway, order);
     if (before == TL_ORDER_PENDING_NEW) gateway_order_arm(gateway, order);
     group_order_filled(gateway, order, r->quantity, now_ns);
+    saga_order_filled(gateway, order, r->quantity, now_ns);
     if (!tl_order_is_open(record->status)) gateway_order_end(gateway, order, now_ns);
     gateway_stop_losses(gateway, order->strategy, now_ns);
     return true;

@@ -8,7 +8,8 @@
 enum { DUPLICATE_WINDOW_NS = 1000000, SECOND_NS = 1000000000, DENIES_PER_SECOND = 100 };
 enum {
     KNOWN_FLAGS = TL_FLAG_POST_ONLY | TL_FLAG_POST_SLIDE | TL_FLAG_REDUCE_ONLY | TL_FLAG_TRIGGER_QUOTE |
-                  TL_FLAG_TRIGGER_MARK | TL_FLAG_TRAIL_PERCENT | TL_FLAG_SAGA | TL_FLAG_HAS_EXPIRE
+                  TL_FLAG_TRIGGER_MARK | TL_FLAG_TRAIL_PERCENT | TL_FLAG_SAGA | TL_FLAG_UNDO | TL_FLAG_HAS_EXPIRE |
+                  TL_FLAG_PARTIAL
 };
 
 static const refusal passed = {TL_ABSENT, TL_ABSENT, TL_REASON_NONE};
@@ -47,8 +48,9 @@ refusal risk_check_fields(const tl_gateway *gateway, const gateway_strategy *str
     const refusal bad_field = refuse_plainly(TL_REASON_BAD_FIELD);
     if (c->order_id >> 40 != strategy->id || (c->order_id & 0xffffffffffu) == 0) return bad_field;
     if (c->side != TL_SIDE_BUY && c->side != TL_SIDE_SELL) return bad_field;
-    if (c->type >= TL_TYPES || c->time_in_force >= TL_TIFS || c->link > TL_LINK_BRACKET_LEG) return bad_field;
+    if (c->type >= TL_TYPES || c->time_in_force >= TL_TIFS || c->link > TL_LINK_SAGA_LEG) return bad_field;
     if ((c->flags & ~(uint32_t)KNOWN_FLAGS) != 0 || c->reserved != 0) return bad_field;
+    if ((c->flags & TL_FLAG_PARTIAL) && c->link != TL_LINK_SAGA_LEG) return bad_field;
     if (c->account != 0 && c->account != strategy->account) return bad_field;
     if (c->venue != 0 && c->venue >= gateway->venue_count) return bad_field;
 
@@ -90,15 +92,17 @@ refusal risk_check_replace_fields(const tl_gateway *gateway, const gateway_order
     return result;
 }
 
-refusal risk_check_state(tl_gateway *gateway, gateway_strategy *strategy, uint32_t instrument, int64_t now_ns) {
+refusal risk_check_state(tl_gateway *gateway, gateway_strategy *strategy, uint32_t instrument, bool undo, int64_t now_ns) {
     ledger *shared = &gateway->accounts[strategy->account].ledger;
     ledger_day(gateway, &strategy->ledger, now_ns);
     ledger_day(gateway, shared, now_ns);
-    if (shared->killed != TL_REASON_NONE) return refuse_plainly(shared->killed);
-    if (strategy->ledger.killed != TL_REASON_NONE) return refuse_plainly(strategy->ledger.killed);
+    const int killed[2] = {shared->killed, strategy->ledger.killed};
+    for (int i = 0; i < 2; i++)
+        if (killed[i] != TL_REASON_NONE && !(undo && killed[i] == TL_REASON_RISK_DAILY_LOSS))
+            return refuse_plainly(killed[i]);
     uint32_t most = strategy->ledger.limits.denies_per_second;
     if (most == 0) most = DENIES_PER_SECOND;
-    if (strategy->denies >= most && now_ns - strategy->denies_ns < SECOND_NS)
+    if (!undo && strategy->denies >= most && now_ns - strategy->denies_ns < SECOND_NS)
         return refuse(TL_REASON_RISK_RATE, most, strategy->denies);
     const gateway_market *market = gateway_market_of(gateway, instrument);
     if (market->restricted) return refuse_plainly(TL_REASON_RISK_RESTRICTED);
@@ -224,7 +228,7 @@ refusal risk_check_limits(tl_gateway *gateway, const gateway_order *order, int64
     const ledger *sums[2] = {&strategy->ledger, &account->ledger};
     const stake *now[2] = {&gateway->holdings[order->holding].stake,
                            &gateway->stakes[gateway->holdings[order->holding].account_stake]};
-    bool held = order->bits & ORDER_HELD;
+    bool held = order->bits & ORDER_HELD, undo = c->flags & TL_FLAG_UNDO, reverts = order->bits & ORDER_REVERTS;
     refusal why = passed;
     int64_t value, fee;
     if (order->value_price == TL_ABSENT) return refuse_plainly(TL_REASON_BAD_PRICE);
@@ -232,16 +236,17 @@ refusal risk_check_limits(tl_gateway *gateway, const gateway_order *order, int64
     int64_t open = quantity - order->record.filled;
     if (!gateway_open_value(gateway, order, open, &value, &fee)) return refuse_plainly(TL_REASON_OVERFLOW);
     /* What a leg closes is worth what it is: smallness is the entry's matter. */
-    if (is_new && !held && instrument->min_notional_e8 > 0 && value < instrument->min_notional_e8)
+    if (is_new && !held && !undo && instrument->min_notional_e8 > 0 && value < instrument->min_notional_e8)
         return refuse(TL_REASON_BAD_QUANTITY, instrument->min_notional_e8, value);
     for (int i = 0; i < 2; i++) {
         if (!sums[i]->limited) continue;
-        if (!check_size(sums[i], instrument, open, value, &why)) return why;
+        if (!reverts && !check_size(sums[i], instrument, open, value, &why)) return why;
         if (!check_collar(sums[i], market, price, &why)) return why;
         uint32_t most = sums[i]->limits.max_open_orders;
-        if (is_new && most > 0 && sums[i]->open_orders >= most)
+        if (is_new && !undo && most > 0 && sums[i]->open_orders >= most)
             return refuse(TL_REASON_RISK_OPEN_ORDERS, most, (int64_t)sums[i]->open_orders + 1);
-        if (is_new && !held && sums[i]->limits.deny_duplicates && !check_duplicate(strategy, c, now_ns, &why)) return why;
+        if (is_new && !held && !undo && sums[i]->limits.deny_duplicates && !check_duplicate(strategy, c, now_ns, &why))
+            return why;
         if (!held && sums[i]->limits.prevent_self_trade && !check_self_trade(gateway, order, price, &why)) return why;
     }
     if (!held && (c->flags & TL_FLAG_REDUCE_ONLY) && !check_reduce_only(gateway, order, open, &why)) return why;
@@ -259,10 +264,11 @@ refusal risk_check_limits(tl_gateway *gateway, const gateway_order *order, int64
             return refuse_plainly(TL_REASON_OVERFLOW);
         const stake *then = plan->stakes;
         for (int i = 0; i < 2; i++)
-            if (sums[i]->limited && !check_stake(sums[i], instrument, c->side, now[i], &then[i], &why)) return why;
-        if (!check_power(account, instrument, c->side, now[1], &then[1], &why)) return why;
+            if (sums[i]->limited && !reverts && !check_stake(sums[i], instrument, c->side, now[i], &then[i], &why))
+                return why;
+        if (!reverts && !check_power(account, instrument, c->side, now[1], &then[1], &why)) return why;
     }
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2 && !undo; i++)
         if (!check_rate(sums[i], now_ns, &why)) return why;
     return passed;
 }
@@ -275,6 +281,7 @@ static void use_rate(ledger *sums, int64_t now_ns) {
 void risk_passed(tl_gateway *gateway, const gateway_order *order, bool is_new, int64_t now_ns) {
     const tl_command *c = &order->record.last;
     gateway_strategy *strategy = gateway->strategies[order->strategy];
+    if (c->flags & TL_FLAG_UNDO) return;
     use_rate(&strategy->ledger, now_ns);
     use_rate(&gateway->accounts[order->account].ledger, now_ns);
     if (!is_new || (order->bits & ORDER_HELD)) return;

@@ -34,8 +34,9 @@ refusal risk_check_fields(const tl_gateway *gateway, const gateway_strategy *str
 refusal risk_check_replace_fields(const tl_gateway *gateway, const gateway_order *order, const tl_command *command,
                                   int64_t now_ns);
 
-/* What stands against anything new by this strategy: kill switch, the stop after too many denies, restricted or halted instruments. */
-refusal risk_check_state(tl_gateway *gateway, gateway_strategy *strategy, uint32_t instrument, int64_t now_ns);
+/* What stands against anything new by this strategy: kill switch, the stop after too many denies, restricted or halted instruments. A daily loss and many
+ * denies do not stand against an `undo`. */
+refusal risk_check_state(tl_gateway *gateway, gateway_strategy *strategy, uint32_t instrument, bool undo, int64_t now_ns);
 
 /* The limits. `order` holds what is asked (its value price worked out), `quantity` and `price` its total and limit, `new` whether it is new. On success *plan
  * is filled. */

@@ -24,6 +24,10 @@ enum {
     GATEWAY_GROUPS = 1 << 18,
     GATEWAY_GROUPS_KEPT = 4096,
     GROUP_MEMBERS = 8,
+    GATEWAY_SAGAS = 1 << 16, /* running */
+    GATEWAY_SAGA_LEGS = 1 << 18,
+    STRATEGY_SAGAS = 1024, /* running, of one strategy: none takes the room of the others */
+    SAGA_LEGS = 64,        /* of one saga */
     STRATEGY_IDS = 4096,
     RECENT_ORDERS = 1024 /* of a strategy, for duplicates: a power of two */
 };
@@ -100,8 +104,11 @@ typedef struct gateway_strategy {
     uint32_t account;
     uint32_t first, last; /* open orders in order of creation */
     uint32_t report_sequence;
-    uint32_t denies; /* within the second that began at denies_ns */
-    uint32_t taken;  /* 1 once a command was */
+    uint32_t denies;     /* within the second that began at denies_ns */
+    uint32_t taken;      /* 1 once a command was */
+    uint32_t sagas;      /* running */
+    uint32_t saga_epoch; /* of the newest of them */
+    uint64_t own_orders; /* that the gateway made for it: counts their ids */
     int64_t denies_ns;
     uint64_t recent_count;
     recent_order recent[RECENT_ORDERS];
@@ -154,7 +161,8 @@ enum {
         128,           /* its strategy waits for an answer: the one in flight, or one that waits behind the gateway's own */
     ORDER_RESTS = 256, /* may rest at a price: counts for self-trade prevention */
     ORDER_DEADLINE_DONE = 512, /* its deadline came */
-    ORDER_EXPIRE_DONE = 1024
+    ORDER_EXPIRE_DONE = 1024,
+    ORDER_REVERTS = 2048 /* undoes what was filled, no more: exempt from the limits of size, exposure and buying power */
 };
 
 typedef struct gateway_order {
@@ -171,6 +179,7 @@ typedef struct gateway_order {
     uint32_t holding;
     uint32_t group;      /* 0 = none */
     uint32_t group_next; /* member of the same group */
+    uint32_t saga_leg;   /* that it is, or undoes (TL_FLAG_UNDO), while it is open; 0 = none */
     uint16_t bits;       /* ORDER_* */
     uint16_t end_reason; /* why the gateway wants it to end; TL_REASON_NONE when it does not */
     uint16_t strategy;   /* index */
@@ -191,6 +200,47 @@ typedef struct order_group {
     uint32_t instrument;
 } order_group;
 
+/* A running saga; saga.h tells what happens to one. */
+typedef struct order_saga {
+    uint64_t key; /* strategy << 32 | number; 0: the place is free */
+    int64_t deadline_ns;
+    int64_t undo_ns;   /* the deadline less the reserve */
+    uint32_t strategy; /* index */
+    uint32_t number;   /* the strategy's */
+    uint32_t tag;      /* its name */
+    uint32_t epoch;    /* that began it */
+    uint32_t last;     /* leg */
+    uint32_t legs;
+    uint32_t open_legs; /* whose orders are open */
+    uint16_t reason;    /* why it is undone */
+    uint8_t cut;        /* undo_ns has come: no more legs */
+    uint8_t undoing;
+    uint8_t forced; /* answers to cancels are not awaited any more */
+    uint8_t busy;   /* it is being worked on: what that leads to waits */
+    uint8_t reserved[6];
+} order_saga;
+
+typedef struct saga_leg {
+    tl_command undo; /* as its strategy said, where has_undo */
+    uint64_t order_id;
+    int64_t quantity; /* asked; 0 until its order has come */
+    int64_t filled;
+    int64_t undone;   /* the part of that which was brought back */
+    int64_t covering; /* the part that the last undo order was for */
+    int64_t retry_ns; /* no undo order before */
+    uint32_t saga;
+    uint32_t previous;   /* leg of the same saga; 0 ends */
+    uint32_t order;      /* slot while it is open */
+    uint32_t undo_order; /* slot of the one that is open */
+    uint32_t instrument;
+    uint32_t tag;
+    uint32_t attempts; /* undo orders that have ended */
+    uint8_t side;
+    uint8_t partial; /* done with any fill */
+    uint8_t has_undo;
+    uint8_t given_up;
+} saga_leg;
+
 typedef struct fill_key {
     uint64_t execution_id;
     uint64_t order_id;
@@ -204,18 +254,23 @@ struct tl_gateway {
     const tl_instruments *instruments;
     const tl_calendars *calendars;
 
-    tl_vmem market_memory, order_memory, holding_memory, stake_memory, group_memory, command_memory, report_memory,
-        moved_memory;
+    tl_vmem market_memory, order_memory, holding_memory, stake_memory, group_memory, saga_memory, saga_leg_memory,
+        command_memory, report_memory, moved_memory;
     gateway_market *markets; /* by instrument */
     gateway_order *orders;   /* from 1 */
     holding *holdings;       /* from 1 */
     stake *stakes;           /* of accounts, from 1 */
     order_group *groups;     /* from 1 */
+    order_saga *sagas;       /* from 1 */
+    saga_leg *saga_legs;     /* from 1 */
     uint32_t *moved;         /* instruments that are held or followed, and whose marks moved */
     uint32_t holding_count, stake_count, moved_count;
 
-    tl_id_map order_index, group_index;
-    tl_timer_heap timers; /* by order slot */
+    tl_id_map order_index, group_index, saga_index;
+    tl_timer_heap timers;      /* by order slot */
+    tl_timer_heap saga_timers; /* by place */
+    uint32_t *free_sagas, *free_saga_legs;
+    uint32_t free_saga_count, saga_top, free_saga_leg_count, saga_leg_top;
     uint32_t *free_orders, *free_groups;
     uint32_t free_order_count, order_top, free_group_count, group_top;
     uint32_t *closed_orders; /* ring of the slots that closed last */

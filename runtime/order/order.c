@@ -51,6 +51,9 @@ const char *tl_reason_code(int reason) {
         [TL_REASON_END_OF_DAY] = "end_of_day",
         [TL_REASON_EXPIRE_TIME] = "expire_time",
         [TL_REASON_STOP] = "stop",
+        [TL_REASON_SAGA] = "saga",
+        [TL_REASON_SCRIPT_ERROR] = "script_error",
+        [TL_REASON_GENERATION_ENDED] = "generation_ended",
     };
     return word(codes, TL_REASONS, reason);
 }
@@ -89,7 +92,8 @@ const char *tl_report_kind_name(int kind) {
         [TL_REPORT_REPLACE_REJECTED] = "replace_rejected",
         [TL_REPORT_RESTATED] = "restated",
     };
-    return word(names, TL_REPORTS, kind);
+    if (kind == TL_REPORT_UNDO) return "undo";
+    return kind == TL_REPORT_SAGA ? "saga" : word(names, TL_REPORTS, kind);
 }
 
 const char *tl_order_type_name(int type) {

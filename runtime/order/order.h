@@ -57,8 +57,9 @@ enum {
     TL_FLAG_TRIGGER_MARK = 16,  /* a stop looks at the mark */
     TL_FLAG_TRAIL_PERCENT = 32, /* `offset` is a fraction in 1e-8 of the price */
     TL_FLAG_SAGA = 64,          /* done by its deadline */
-    TL_FLAG_UNDO = 128,         /* exempt from the limits that it reduces */
-    TL_FLAG_HAS_EXPIRE = 256    /* the gateway cancels it at `expire_ns` if the venue cannot */
+    TL_FLAG_UNDO = 128,         /* sent by the gateway to undo a saga's leg: exempt from the limits that it reduces */
+    TL_FLAG_HAS_EXPIRE = 256,   /* the gateway cancels it at `expire_ns` if the venue cannot */
+    TL_FLAG_PARTIAL = 512       /* a saga's leg that is done with what it was filled, where that is anything */
 };
 
 typedef enum tl_command_kind {
@@ -68,6 +69,9 @@ typedef enum tl_command_kind {
     TL_COMMAND_REPLACE,
     TL_COMMAND_CANCEL_ALL, /* by instrument (or none), side (or none) and tag (or 0) */
     TL_COMMAND_ATTACH,     /* a generation starts (live only): see gateway/message.h */
+    TL_COMMAND_SAGA_BEGIN, /* `group` its number, deadline_ns, expire_ns the deadline less the reserve, `tag` its name */
+    TL_COMMAND_SAGA_UNDO,  /* how a leg (order_id) of `group` that comes next is to be undone; without one it is flattened */
+    TL_COMMAND_SAGA_END,   /* `group` is done (quantity 0) or to be undone (quantity the tl_reason) */
     TL_COMMANDS
 } tl_command_kind;
 
@@ -76,17 +80,27 @@ typedef enum tl_link_kind {
     TL_LINK_NONE = 0,
     TL_LINK_OCO,           /* a fill or end of one cancels the others of its group */
     TL_LINK_BRACKET_ENTRY, /* its fills release the two legs */
-    TL_LINK_BRACKET_LEG    /* held until the entry fills, in its filled quantity; the legs are an OCO between themselves */
+    TL_LINK_BRACKET_LEG,   /* held until the entry fills, in its filled quantity; the legs are an OCO between themselves */
+    TL_LINK_SAGA_LEG       /* undone by the gateway when its saga (`group`) is not done: see gateway/saga.h */
 } tl_link_kind;
+
+/* How a saga ends. */
+typedef enum tl_saga_status {
+    TL_SAGA_RUNNING = 0,
+    TL_SAGA_DONE,
+    TL_SAGA_UNDONE, /* whatever its legs had been filled was brought back */
+    TL_SAGA_FAILED  /* it was not, or not wholly */
+} tl_saga_status;
 
 /* What a strategy sends. Every field is hostile until the gateway has checked its copy. */
 typedef struct tl_command {
     uint64_t input_sequence; /* the event in whose handler it was sent */
-    uint64_t order_id;       /* strategy << 40 | counter; the order that is meant */
-    int64_t ts_ns;           /* runtime time at which it was sent */
-    uint32_t strategy;       /* 0..4095 */
-    uint32_t epoch;          /* generation that sent it */
-    uint32_t index;          /* its place among the commands of that event */
+    uint64_t
+        order_id; /* strategy << 40 | counter; the order that is meant. Counters of TL_GATEWAY_ORDER_ID and more are the gateway's */
+    int64_t ts_ns;     /* runtime time at which it was sent */
+    uint32_t strategy; /* 0..4095 */
+    uint32_t epoch;    /* generation that sent it */
+    uint32_t index;    /* its place among the commands of that event */
     uint32_t instrument;
     uint8_t kind;          /* tl_command_kind */
     uint8_t side;          /* TL_SIDE_BUY, TL_SIDE_SELL */
@@ -96,7 +110,7 @@ typedef struct tl_command {
     uint8_t account;       /* index of the account */
     uint16_t venue;        /* index of the venue, 0 = the instrument's */
     uint32_t flags;        /* TL_FLAG_* */
-    uint32_t group;        /* orders of one OCO or bracket share it; 0 = none */
+    uint32_t group;        /* orders of one OCO, bracket or saga share it; 0 = none */
     uint32_t tag;          /* the script's tag, interned; 0 = none */
     uint32_t reserved;     /* 0 */
     int64_t quantity;      /* mantissa; on a replace the new total */
@@ -124,7 +138,12 @@ typedef enum tl_report_kind {
     TL_REPORT_CANCEL_REJECTED,
     TL_REPORT_REPLACE_REJECTED,
     TL_REPORT_RESTATED, /* the venue changed its price or quantity by itself (a post-only slide) */
-    TL_REPORTS
+    TL_REPORTS,
+    /* what the gateway says of sagas; no move of an order */
+    TL_REPORT_UNDO =
+        32, /* it sends an order: order_id, price, quantity, instrument; execution_id the leg's order id, value its arrival
+                            price, queue_ahead its deadline (0 = none), fee_e8 its terms (tl_undo_terms) */
+    TL_REPORT_SAGA /* one ended: order_id its number, quantity its tl_saga_status, reason, price its tag, filled how many legs were undone */
 } tl_report_kind;
 
 enum { TL_LIQUIDITY_NONE = 0, TL_LIQUIDITY_MAKER = 1, TL_LIQUIDITY_TAKER = 2, TL_LIQUIDITY_AUCTION = 3 };
@@ -179,9 +198,15 @@ typedef enum tl_reason {
     TL_REASON_OCO,       /* its partner traded or ended */
     TL_REASON_END_OF_DAY,
     TL_REASON_EXPIRE_TIME,
-    TL_REASON_STOP, /* the strategy ended */
+    TL_REASON_STOP,             /* the strategy ended */
+    TL_REASON_SAGA,             /* another leg of its saga failed, or the saga has ended */
+    TL_REASON_SCRIPT_ERROR,     /* the saga's function raised */
+    TL_REASON_GENERATION_ENDED, /* the strategy's process died */
     TL_REASONS
 } tl_reason;
+
+/* Set in the ids of orders that the gateway makes itself. */
+#define TL_GATEWAY_ORDER_ID 0x8000000000ll
 
 /* What comes back. Twelve words: the first four travel in the event's w, the other eight are its tail. */
 typedef struct tl_report {
@@ -217,6 +242,18 @@ const char *tl_time_in_force_name(int tif);
 #ifndef TL_CDEF
 static inline bool tl_order_is_open(int status) {
     return status > TL_ORDER_NONE && status < TL_ORDER_FILLED;
+}
+
+/* The terms of an undo order in the fee_e8 of its TL_REPORT_UNDO, and back into a command. */
+static inline int64_t tl_undo_terms(const tl_command *c) {
+    return (int64_t)c->side | (int64_t)c->type << 8 | (int64_t)c->time_in_force << 16 | (int64_t)c->flags << 24;
+}
+
+static inline void tl_undo_terms_read(int64_t terms, tl_command *c) {
+    c->side = (uint8_t)terms;
+    c->type = (uint8_t)(terms >> 8);
+    c->time_in_force = (uint8_t)(terms >> 16);
+    c->flags = (uint32_t)(terms >> 24);
 }
 #endif
 

@@ -43,7 +43,8 @@ static void write_number(FILE *file, int64_t number, int exponent) {
 }
 
 void tl_decisions_write(tl_decisions *d, const tl_command *c, int64_t now_ns) {
-    static const char *const kinds[TL_COMMANDS] = {"none", "new", "cancel", "replace", "cancel_all", "attach"};
+    static const char *const kinds[TL_COMMANDS] = {"none",   "new",        "cancel",    "replace", "cancel_all",
+                                                   "attach", "saga_begin", "saga_undo", "saga_end"};
     bool known = c->instrument < tl_instruments_count(d->instruments);
     const tl_instrument *one = known ? tl_instruments_at(d->instruments, c->instrument) : NULL;
     fprintf(d->file, "%lld,%llu,%s,%llu,%s,%s,%s,%s", (long long)now_ns, (unsigned long long)c->input_sequence,
