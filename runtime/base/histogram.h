@@ -9,7 +9,7 @@
 
 enum {
     TL_HISTOGRAM_STEPS = 16,
-    TL_HISTOGRAM_BUCKETS = 16 * 44
+    TL_HISTOGRAM_BUCKETS = 16 * 45
 }; /* up to 2^48 ns, three days; longer ones count in the last */
 
 typedef struct tl_histogram {

@@ -7,7 +7,7 @@
 #ifndef TL_BASE_WAKER_H
 #define TL_BASE_WAKER_H
 
-#include "base/cdef.h"
+#include "base/fence.h"
 
 typedef struct tl_waker {
     const uint32_t *sleeping; /* in the sleeper's region */
@@ -21,6 +21,16 @@ uint32_t tl_waker_flush(tl_waker *wakers, uint32_t count);
 #ifndef TL_CDEF
 static inline void tl_waker_mark(tl_waker *waker) {
     waker->marked = 1;
+}
+
+/* The sleeper's: says that it is about to wait. It then looks at all its inputs once more, and waits only if there is nothing. */
+static inline void tl_waker_park(uint32_t *sleeping) {
+    __atomic_store_n(sleeping, 1, __ATOMIC_RELAXED);
+    tl_fence(); /* the 1 before the last look; pairs with the fence in tl_waker_flush() */
+}
+/* It is awake: producers need not write. It reads its eventfd before it parks again, or that wait ends at once. */
+static inline void tl_waker_unpark(uint32_t *sleeping) {
+    __atomic_store_n(sleeping, 0, __ATOMIC_RELAXED);
 }
 #endif
 

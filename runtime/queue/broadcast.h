@@ -50,10 +50,12 @@ tl_status tl_broadcast_attach_writer(tl_broadcast_writer *writer, void *section,
 tl_status tl_broadcast_attach_reader(tl_broadcast_reader *reader, const void *section, uint64_t capacity,
                                      uint64_t slot_bytes);
 
-/* Copies `count` slots behind what is staged; tl_broadcast_publish() makes all that is staged visible at once. Staging more than a quarter of the ring publishes by itself
- * between records. */
+/* Copies `count` slots, one record or several whole ones and at most a quarter of the ring, behind what is staged; tl_broadcast_publish() makes all that is staged visible
+ * at once. When more than a quarter would be staged, what was staged before is published first. */
 void tl_broadcast_stage(tl_broadcast_writer *writer, const void *slots, uint32_t count);
 void tl_broadcast_publish(tl_broadcast_writer *writer);
+/* Says that the latches beside the ring hold what was published below `position`, the beginning of a record; called after they were written. */
+void tl_broadcast_latched(tl_broadcast_writer *writer, uint64_t position);
 
 /* Copies up to `max_slots` slots to `into` without moving on: how many are whole. When the reader was lapped, 0 and *lost > 0 (slots that are gone): it then stands at
  * `latched`, or at the newest where that is gone too, and the caller resyncs. tl_broadcast_take() moves on. */
