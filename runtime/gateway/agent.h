@@ -43,7 +43,7 @@ typedef struct tl_gateway_agent_config {
     const tl_gateway_agent_strategy *strategies;
     uint32_t strategy_count;
     uint32_t position_capacity; /* that can be published */
-    uint32_t order_capacity;
+    uint32_t order_capacity;    /* open at a time: more are denied (too_many_orders) */
     tl_waker venue_waker;
     const char *kill_file; /* its appearance throws the kill switch, looked for every 50 ms; NULL for none */
 } tl_gateway_agent_config;
@@ -52,6 +52,14 @@ typedef struct tl_gateway_agent_config {
 tl_status tl_gateway_agent_create(const tl_gateway_agent_config *config, tl_gateway_agent **out);
 void tl_gateway_agent_destroy(tl_gateway_agent *agent);
 void tl_gateway_agent_of(tl_gateway_agent *gateway, tl_agent *agent);
+
+/* TL_OK while it can write down its state; new orders are denied (gateway_down) once it cannot. */
+tl_status tl_gateway_agent_status(const tl_gateway_agent *agent);
+
+/* Sizes of its sections "gateway.log" and "gateway.checkpoint.0", ".1" for so many instruments, strategies and open orders. */
+uint64_t tl_gateway_agent_log_bytes(uint32_t instruments);
+uint64_t tl_gateway_agent_checkpoint_bytes(uint32_t instruments, uint32_t strategies, uint32_t order_capacity,
+                                           uint32_t position_capacity);
 
 /* The feed agent's records, as they are published; `agent` is a tl_gateway_agent. */
 void tl_gateway_agent_market(void *agent, const tl_event *event, const tl_event_tail *tail);

@@ -15,6 +15,9 @@ void gateway_answer_replace(tl_gateway *gateway, gateway_order *order, int64_t n
 gateway_order *gateway_own_order(tl_gateway *gateway, uint32_t strategy, const tl_command *command, bool reverts,
                                  int64_t now_ns);
 
+/* Fills the buckets in which fills are looked for, which are empty, from the fills that are remembered. */
+void gateway_fills_index(tl_gateway *gateway);
+
 /* A split, a dividend, funding. */
 void gateway_action(tl_gateway *gateway, const tl_event *event, int64_t now_ns);
 

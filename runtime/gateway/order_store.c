@@ -66,6 +66,7 @@ void gateway_order_open(tl_gateway *gateway, gateway_order *order) {
     order->stake_next = *first;
     if (*first != 0) gateway->orders[*first].stake_previous = slot;
     *first = slot;
+    gateway->holdings[order->holding].open_orders++;
     strategy->ledger.open_orders++;
     gateway->accounts[order->account].ledger.open_orders++;
 }
@@ -87,6 +88,7 @@ static void unlink_order(tl_gateway *gateway, gateway_order *order) {
         mine->first[order->record.last.side == TL_SIDE_SELL] = order->stake_next;
     if (order->stake_next != 0) gateway->orders[order->stake_next].stake_previous = order->stake_previous;
     order->previous = order->next = order->stake_previous = order->stake_next = 0;
+    gateway->holdings[order->holding].open_orders--;
     strategy->ledger.open_orders--;
     gateway->accounts[order->account].ledger.open_orders--;
 }

@@ -50,6 +50,16 @@ static void fill_remember(tl_gateway *gateway, const fill_key *key) {
     *bucket = place;
 }
 
+void gateway_fills_index(tl_gateway *gateway) {
+    uint64_t kept = gateway->fill_count < GATEWAY_FILLS_KEPT ? gateway->fill_count : GATEWAY_FILLS_KEPT;
+    for (uint64_t i = gateway->fill_count - kept; i < gateway->fill_count; i++) {
+        uint32_t place = (uint32_t)(i % GATEWAY_FILLS_KEPT) + 1;
+        uint32_t *bucket = fill_bucket(gateway, &gateway->fills[place]);
+        gateway->fills[place].next = *bucket;
+        *bucket = place;
+    }
+}
+
 /* A price or quantity that a venue states for a working order. */
 static bool stated_terms_fit(const gateway_order *order, const tl_report *r) {
     return r->quantity > 0 && r->quantity >= order->record.filled && (r->price == TL_ABSENT || r->price > 0);

@@ -1,5 +1,6 @@
 #include "gateway/saga.h"
 
+#include "gateway/mark.h"
 #include "gateway/command.h"
 #include "gateway/order_store.h"
 
@@ -256,6 +257,7 @@ void saga_join(tl_gateway *gateway, gateway_order *order) {
     saga_leg *leg = announced(gateway, saga, c->order_id);
     if (leg == NULL) leg = add_leg(gateway, saga, c->order_id);
     leg->instrument = c->instrument;
+    gateway_follow(gateway, c->instrument); /* its way back is decided at some later input's time */
     leg->side = c->side;
     leg->tag = c->tag;
     leg->quantity = c->quantity;
@@ -372,6 +374,7 @@ void saga_command(tl_gateway *gateway, uint32_t strategy, const tl_command *comm
         }
         saga_leg *leg = add_leg(gateway, saga, command->order_id);
         leg->undo = *command;
+        gateway_follow(gateway, command->instrument);
         leg->has_undo = 1;
         return;
     }

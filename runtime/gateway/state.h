@@ -2,7 +2,7 @@
  *
  * Invariants: an open order is in exactly one list of its strategy and one of its account's stake; what it counts in the two stakes is what its
  * `counted` members say; each ledger's sums are the sums over its stakes and positions. So with no open order and no position every sum but the
- * realised ones is zero.
+ * realised ones is zero. What is added to a gateway or to one of these structs is part of its state: checkpoint.c writes it down.
  */
 #ifndef TL_GATEWAY_STATE_H
 #define TL_GATEWAY_STATE_H
@@ -62,7 +62,7 @@ typedef struct holding {
     uint32_t strategy;      /* index */
     uint32_t account_stake; /* place in gateway.stakes */
     uint32_t next;          /* of the same instrument */
-    uint32_t reserved;
+    uint32_t open_orders;
 } holding;
 
 /* Sums and limits of a strategy or an account. */
