@@ -150,15 +150,74 @@ end
 
 local currency = name_of(7)
 
+--- A name that becomes a file's: of an instance, a strategy.
+local function plain_name(most)
+  return function(value, path)
+    name_of(most)(value, path)
+    if not value:match "^[%w_][%w_.-]*$" then fail(path, ("'%s' is no name: letters, digits, _ . and -"):format(value)) end
+    return value
+  end
+end
+
+local AGENTS = { "feed", "gateway", "exchange", "journal", "ops" }
+local function agents(value, path)
+  local out = list(one_of(unpack(AGENTS)))(value, path)
+  local quick, slow
+  for _, name in ipairs(out) do
+    if name == "feed" or name == "gateway" then quick = name else slow = name end
+  end
+  if quick and slow then fail(path, ("'%s' and '%s' are never in one process: what is slow would hold up the orders"):format(quick, slow)) end
+  return out
+end
+
+local function symbols_of_feed(value, path)
+  if type(value) == "table" then
+    local names = list(name_of(23))(value, path)
+    if #names == 0 then fail(path, "names no symbol") end
+    return names
+  end
+  return integer(1, 65535)(value, path)
+end
+
+local function speed(value, path)
+  if value == "realtime" or value == "max" then return value end
+  if type(value) == "number" then return above_zero(value, path) end
+  fail(path, "is \"realtime\", \"max\" or how many times as fast as real time, not " .. tostring(value):sub(1, 32))
+end
+
+local recorded = { kind = any_string, file = any_string, speed = speed, from = any_string, to = any_string }
+local function with(more)
+  local schema = {}
+  for name, check in pairs(recorded) do schema[name] = check end
+  for name, check in pairs(more) do schema[name] = check end
+  return record(schema)
+end
+
+local feed_kinds = {
+  generated = record { kind = any_string, seed = integer(0, 2 ^ 53), symbols = symbols_of_feed, rate = number(1, 1e7) },
+  itch = with { date = any_string },
+  csv = with { symbol = any_string, interval = duration_ns, zone = any_string, calendar = any_string, bar_time = one_of("open", "close") },
+}
+
+local function feed(value, path)
+  if type(value) ~= "table" then fail(path, "must be a table, not " .. type(value)) end
+  local kind = one_of("generated", "itch", "csv")(value.kind, path .. ".kind")
+  local out = feed_kinds[kind](value, path)
+  if kind ~= "generated" and not out.file then fail(path, "needs a `file`") end
+  return out
+end
+
 local top = record {
-  instance = any_string, base_currency = currency, calendar = any_string,
-  workers = map(record { cpu = cpu_list, agents = list(any_string), tier = one_of("L1", "L2", "L3"), idle = one_of("spin", "backoff", "block") }),
+  instance = plain_name(32), base_currency = currency, calendar = any_string, kill_file = any_string, shm_dir = any_string,
+  scheduling = record { policy = one_of("shared", "priority", "isolated") },
+  restart = record { deaths = integer(1, 1e6), window = duration_ns },
+  workers = map(record { cpu = cpu_list, agents = agents, tier = one_of("L1", "L2", "L3"), idle = one_of("spin", "backoff", "block") }),
   strategies = list(record {
-    name = any_string, script = any_string, worker = any_string, symbols = list(any_string), params = map(param),
-    per_symbol = map(map(param)), account = any_string, capital = number(0),
+    name = plain_name(44), script = any_string, worker = any_string, symbols = list(any_string), params = map(param),
+    per_symbol = map(map(param)), account = any_string, capital = number(0), on_death = one_of("cancel", "keep"), seed = integer(0, 2 ^ 53),
   }),
   accounts = map(record { cash = number(0), leverage = above_zero, short = boolean, currency = currency }),
-  feeds = list(map(param)),
+  feeds = list(feed),
   venues = list(record { name = any_string, kind = any_string, fees = fees, latency = latencies, fill = fill }),
   risk = record { account = limits, strategies = map(limits), restricted = list(any_string) },
   fees = fees, latency = latencies, fill = fill,

@@ -112,4 +112,38 @@ describe("a duration", function()
     assert.equal("1d", duration.format(86400e9))
     assert.equal("0", duration.format(0))
   end)
+
+  it("describes a live instance", function()
+    local c = assert(load_text [[return { instance = "demo", shm_dir = "/tmp", kill_file = "/tmp/stop", scheduling = { policy = "priority" },
+      restart = { deaths = 3, window = "10s" },
+      workers = { io = { cpu = 0, agents = { "feed", "gateway" } }, fast = { cpu = { 1, 2 }, tier = "L1", idle = "spin" } },
+      strategies = { { script = "a.lua", on_death = "keep", seed = 7 } },
+      feeds = { { kind = "itch", file = "a.itch", date = "2024-01-02", speed = 10, from = "2024-01-02 09:30" },
+        { kind = "csv", file = "b.csv", interval = "1m", speed = "max" }, { kind = "generated", seed = 42, symbols = { "AAPL" }, rate = 100 } } }]])
+    assert.equal(10e9, c.restart.window)
+    assert.equal(60e9, c.feeds[2].interval)
+    assert.same({ "AAPL" }, c.feeds[3].symbols)
+  end)
+
+  it("refuses what a live instance could not be", function()
+    for text, pattern in pairs {
+      ["feeds = { { kind = 'generatd' } }"] = "feeds%[1%].kind: unknown choice 'generatd'; did you mean 'generated'",
+      ["feeds = { { kind = 'generated', file = 'x' } }"] = "feeds%[1%]: unknown key 'file'",
+      ["feeds = { { kind = 'itch' } }"] = "feeds%[1%]: needs a `file`",
+      ["feeds = { { kind = 'itch', file = 'x', speed = 'fast' } }"] = "feeds%[1%].speed: is \"realtime\", \"max\" or how many times",
+      ["feeds = { { kind = 'itch', file = 'x', speed = 0 } }"] = "feeds%[1%].speed: is 0; it must be above 0",
+      ["feeds = { { kind = 'generated', symbols = {} } }"] = "feeds%[1%].symbols: names no symbol",
+      ["workers = { io = { agents = { 'feed', 'gatway' } } }"] = "workers.io.agents%[2%]: unknown choice 'gatway'; did you mean 'gateway'",
+      ["workers = { all = { agents = { 'feed', 'exchange' } } }"] = "workers.all.agents: 'feed' and 'exchange' are never in one process",
+      ["strategies = { { script = 'a.lua', on_death = 'close' } }"] = "strategies%[1%].on_death: unknown choice 'close'",
+      ["strategies = { { name = '../x' } }"] = "strategies%[1%].name: '../x' is no name",
+      ["instance = 'a/b'"] = "instance: 'a/b' is no name",
+      ["scheduling = { policy = 'fair' }"] = "scheduling.policy: unknown choice 'fair'",
+      ["restart = { deaths = 0 }"] = "restart.deaths: is 0; the least is 1",
+    } do
+      local ok, why = load_text("return { " .. text .. " }")
+      assert.is_nil(ok, text)
+      assert.matches(pattern, why)
+    end
+  end)
 end)
