@@ -33,7 +33,8 @@ typedef enum tl_event_kind {
     /* the strategy's own */
     TL_EVENT_TIMER, /* w: timer id, missed, deadline ts */
     TL_EVENT_PARAM, /* w: param index, new value as the bits of a double */
-    TL_EVENT_START, /* the first event of a generation: w: 0 start, 1 reload, 2 recovery */
+    TL_EVENT_START, /* the first event of a generation: w: 0 start, 1 reload, 2 recovery; live: sequence of the checkpoint that it went on from (0 = none: on_start runs here), the highest
+                       order id sent before, sequence of the event that was skipped (0 = none) */
     TL_EVENT_PHASE, /* w: tl_phase; on_start has run */
     TL_EVENT_STOP,  /* an orderly stop: w: 0 end of data, 1 stop, 2 reload */
     /* live only */
@@ -42,6 +43,7 @@ typedef enum tl_event_kind {
     TL_EVENT_POSITION, /* three slots: the position as the gateway has it, holding a tl_position: sets the view's; part of an attach */
     TL_EVENT_ADOPT, /* three slots: an open order as the gateway has it, holding a tl_adopted (gateway/message.h): part of an attach */
     TL_EVENT_ATTACHED, /* the attach is complete: open orders of the mirror that no ADOPT since named are gone; w: report sequence */
+    TL_EVENT_CHECKPOINT, /* the strategy's state was written down behind this record, on_save included */
     TL_EVENT_KINDS
 } tl_event_kind;
 
@@ -51,7 +53,8 @@ typedef enum tl_event_source {
     TL_SOURCE_MARKET,
     TL_SOURCE_BAR,
     TL_SOURCE_TIMER,
-    TL_SOURCE_OPERATOR
+    TL_SOURCE_OPERATOR,
+    TL_SOURCE_RESYNC /* read from the latches after a gap, or at a start: brings the view up to date, no handler is called */
 } tl_event_source;
 
 /* A venue's link, as on_venue tells it. */

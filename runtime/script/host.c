@@ -102,12 +102,14 @@ tl_status tl_host_create(const tl_host_config *config, tl_host **out) {
     if (!(h->config.leverage > 0)) h->config.leverage = 1;
     h->phase = TL_PHASE_LIVE;
     h->wanted = ALWAYS_WANTED;
+    tl_host_set_hooks(h, &(tl_host_hooks){.context = NULL});
     tl_random_seed(&h->random, config->seed, RANDOM_STREAM);
     h->kept = tl_kept_create();
     h->view = tl_view_create(config->instruments);
     h->timers = tl_timers_create(config->calendars);
     h->times = calloc(TL_STAGES, sizeof *h->times);
     h->mirror = h->view ? tl_mirror_create(h->view, config->instruments, config->strategy, config->epoch) : NULL;
+    if (h->mirror) h->sent_count = tl_mirror_sent(h->mirror);
     tl_status status = tl_input_log_init(&h->log, LOG_SLOTS);
     if (status == TL_OK && (!h->kept || !h->view || !h->timers || !h->times || !h->mirror))
         status = no_memory("a strategy's host");
@@ -407,6 +409,19 @@ static tl_status handler_error(tl_host *h) {
     return TL_OK;
 }
 
+/* An event whose handler was not called, as two generations died in it: on_error is told as of an error. */
+static tl_status skipped_event(tl_host *h) {
+    h->in_hand = h->skipping;
+    h->skipping = 0;
+    snprintf(h->lua.message, sizeof h->lua.message, "event %llu was skipped: two generations died in its handler",
+             (unsigned long long)h->sequence);
+    h->lua.traceback[0] = 0;
+    h->lua.fresh = true;
+    tl_status status = handler_error(h);
+    h->in_hand = 0;
+    return status;
+}
+
 tl_status tl_host_drain(tl_host *h) {
     if (h->state == TL_HOST_FAILED) return tl_error_set(TL_ERR_SCRIPT, "%s", h->failure);
     if (h->state < TL_HOST_BOUND) return tl_error_set(TL_ERR_STATE, "a drain needs a script that is loaded and bound");
@@ -428,6 +443,11 @@ tl_status tl_host_drain(tl_host *h) {
         int stage = (int)lua_tointeger(L, -1);
         lua_pop(L, 1);
         if (stage == TL_STAGE_DONE) return TL_OK;
+        if (h->skipping) {
+            tl_status after = skipped_event(h);
+            if (after != TL_OK) return after;
+            continue;
+        }
         if (!tl_state_govern(&h->lua)) return out_of_memory(h, "what it keeps");
     }
 }
@@ -583,6 +603,47 @@ void tl_host_set_log(tl_host *h, tl_host_log_function log, void *context) {
     h->log_context = context;
 }
 
+void tl_host_set_hooks(tl_host *h, const tl_host_hooks *hooks) {
+    h->hooks = *hooks;
+    for (int i = 0; i < 2; i++)
+        if (!h->hooks.in_hand[i]) h->hooks.in_hand[i] = &h->nowhere;
+}
+
+void tl_host_use_log(tl_host *h, const tl_input_log *log) {
+    tl_input_log_close(&h->log);
+    h->log = *log;
+}
+
+enum { INJECTED_SLOTS = 16 };
+
+tl_status tl_host_inject(tl_host *h, const tl_event *events, uint32_t count, uint64_t sequence) {
+    tl_input_log own = h->log, small;
+    tl_host_poll_function poll = h->poll;
+    tl_status status = tl_input_log_init(&small, INJECTED_SLOTS);
+    if (status != TL_OK) return status;
+    h->log = small;
+    h->poll = NULL;
+    for (uint32_t i = 0; i < count && status == TL_OK; i++) {
+        if (!tl_input_log_append(&h->log, &events[i], NULL))
+            status = tl_error_set(TL_ERR_LIMIT, "more than %d injected records", INJECTED_SLOTS);
+        else
+            h->log.slots[i].sequence = sequence;
+    }
+    if (status == TL_OK) status = tl_host_drain(h);
+    tl_input_log_close(&h->log);
+    h->log = own;
+    h->poll = poll;
+    return status;
+}
+
+bool tl_host_checkpoint_due(const tl_host *h) {
+    return h->checkpoint_due;
+}
+
+void tl_host_checkpointed(tl_host *h) {
+    h->checkpoint_due = false;
+}
+
 int tl_host_state_of(const tl_host *h) {
     return h->state;
 }
@@ -618,6 +679,18 @@ bool tl_host_take_timer(tl_host *h, int64_t now_ns, tl_event *event) {
                         .kind = TL_EVENT_TIMER,
                         .source = TL_SOURCE_TIMER,
                         .w = {id, (int64_t)missed, deadline_ns}};
+    return true;
+}
+
+bool tl_host_due_timer(const tl_host *h, int64_t now_ns, tl_event *event) {
+    uint32_t id = tl_timers_due(h->timers, now_ns);
+    if (id == 0) return false;
+    *event = (tl_event){.ts_ns = tl_timers_next_ns(h->timers),
+                        .ts_recv_ns = now_ns,
+                        .instrument = (uint32_t)TL_NO_INSTRUMENT,
+                        .kind = TL_EVENT_TIMER,
+                        .source = TL_SOURCE_TIMER,
+                        .w = {id}};
     return true;
 }
 
@@ -667,6 +740,10 @@ void tl_host_handler_stats(const tl_host *h, uint32_t i, tl_handler_stats *stats
 
 uint64_t tl_host_memory_bytes(const tl_host *h) {
     return h->lua.arena.peak_bytes;
+}
+
+uint64_t tl_host_used_bytes(const tl_host *h) {
+    return h->lua.arena.used_bytes;
 }
 
 static int count_traces(lua_State *L) {

@@ -9,6 +9,7 @@
 #ifndef TL_SCRIPT_HOST_H
 #define TL_SCRIPT_HOST_H
 
+#include "base/histogram.h"
 #include "market/calendar.h"
 #include "script/input_log.h"
 #include "script/kept.h"
@@ -68,6 +69,19 @@ typedef struct tl_handler_stats {
 /* Where log lines go: level 0 debug, 1 info, 2 warn, 3 error. */
 typedef void (*tl_host_log_function)(void *context, int level, int64_t ts_ns, const char *text);
 
+/* What a live worker hangs into its host. Members may be NULL. */
+typedef struct tl_host_hooks {
+    void *context;
+    /* A handler (or an answer to a request) has sent commands: they are to be taken at once. */
+    void (*sent)(void *context);
+    uint64_t *in_hand[2];    /* the progress lines: sequence of the event whose handler runs, 0 when none does */
+    tl_histogram *handlers;  /* times of handlers: of those that are timed */
+    const uint64_t *skipped; /* sequences whose handlers are not called (two generations died in them); on_error is told */
+    uint32_t skipped_count;
+    uint32_t live; /* 1: no handler runs before START, and a timer is taken when its record is consumed, not when that is
+                      appended: what stands before it in the log may cancel it */
+} tl_host_hooks;
+
 tl_status tl_host_create(const tl_host_config *config, tl_host **out);
 void tl_host_destroy(tl_host *host);
 
@@ -116,6 +130,11 @@ tl_view *tl_host_view(tl_host *host);
 /* Where records come from; without one the drain consumes what is in the log. */
 void tl_host_set_poll(tl_host *host, tl_host_poll_function poll, void *context);
 void tl_host_set_log(tl_host *host, tl_host_log_function log, void *context);
+void tl_host_set_hooks(tl_host *host, const tl_host_hooks *hooks);
+/* Another log in place of its own, which must be empty; taken over. */
+void tl_host_use_log(tl_host *host, const tl_input_log *log);
+/* Consumes records that stand in no log: the start of a generation that goes on from a checkpoint. They are shown `sequence` as theirs. */
+tl_status tl_host_inject(tl_host *host, const tl_event *events, uint32_t count, uint64_t sequence);
 
 /* Values of the row that a DATA record is, set by the driver before the record is consumed. */
 void tl_host_set_data_row(tl_host *host, uint32_t input, const double *values);
@@ -134,16 +153,24 @@ int64_t tl_host_next_timer_ns(const tl_host *host);
 /* The timer that is due at or before now_ns as a record (source TIMER, ts_ns its deadline); false when none is. */
 bool tl_host_take_timer(tl_host *host, int64_t now_ns, tl_event *event);
 
+/* The same without taking it, for a host whose hooks say live. */
+bool tl_host_due_timer(const tl_host *host, int64_t now_ns, tl_event *event);
+
 /* What the strategy logged, recorded and counted (see kept.h). */
 const tl_kept *tl_host_kept(const tl_host *host);
 
 /* Handlers that exist or were called, and what is known of each. */
 uint32_t tl_host_handlers(const tl_host *host);
 void tl_host_handler_stats(const tl_host *host, uint32_t i, tl_handler_stats *stats);
-uint64_t tl_host_memory_bytes(const tl_host *host);
+uint64_t tl_host_memory_bytes(const tl_host *host); /* the most at a time */
+uint64_t tl_host_used_bytes(const tl_host *host);   /* now */
 /* Traces that the compiler holds now: a number that falls means that all were thrown away since (too many, or no room for machine code), which is alarming
  * after warm-up. 0 with no_jit. Between two drains. */
 uint32_t tl_host_traces(tl_host *host);
+
+/* True once a CHECKPOINT record was consumed: its owner ends the drain, saves, and says so by tl_host_checkpointed(). */
+bool tl_host_checkpoint_due(const tl_host *host);
+void tl_host_checkpointed(tl_host *host);
 
 /* Checkpoints, between two drains: on_save (or self.state) as text, valid until the next call, and on_load with such a text. TL_ERR_SCRIPT when a handler raises or
  * refuses, or the state is no plain data. */

@@ -63,6 +63,11 @@ struct tl_host {
     bool timer_set;
     bool scoped;
     bool started;
+    bool checkpoint_due;
+    int skipping;               /* stage of the event that is skipped, until on_error has been told */
+    const uint32_t *sent_count; /* of the mirror */
+    tl_host_hooks hooks;        /* in_hand never NULL */
+    uint64_t nowhere;           /* where progress goes that nobody watches */
     uint64_t calls[TL_STAGES];
     uint64_t errors[TL_STAGES];
 

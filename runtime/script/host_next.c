@@ -54,17 +54,37 @@ static void poison(tl_host *h) {
     h->records.report->live_n = 0;
 }
 
+/* The progress lines, watched from outside: nothing else depends on them, so that no order is needed. */
+static inline void show_progress(const tl_host *h, uint64_t sequence) {
+    __atomic_store_n(h->hooks.in_hand[0], sequence, __ATOMIC_RELAXED);
+    __atomic_store_n(h->hooks.in_hand[1], sequence, __ATOMIC_RELAXED);
+}
+
+static inline void take_sent(tl_host *h) {
+    if (h->hooks.sent && *h->sent_count != 0) h->hooks.sent(h->hooks.context);
+}
+
 static inline void begin(tl_host *h, int stage) {
     h->in_hand = stage;
+    show_progress(h, h->sequence);
     uint64_t calls = h->calls[stage]++;
     if (h->config.time_handlers && (calls < TIMED_AT_FIRST || calls % TIMED_ONE_IN == 0)) h->begun_at = tick();
 }
 
-static inline void finish(tl_host *h) {
-    if (h->begun_at) {
-        keep_time(&h->times[h->in_hand], tick() - h->begun_at, h->calls[h->in_hand] > TIMED_AT_FIRST ? TIMED_ONE_IN : 1);
-        h->begun_at = 0;
+static void finish_timing(tl_host *h) {
+    uint64_t ticks = tick() - h->begun_at, weight = h->calls[h->in_hand] > TIMED_AT_FIRST ? TIMED_ONE_IN : 1;
+    keep_time(&h->times[h->in_hand], ticks, weight);
+    if (h->hooks.handlers) {
+        if (h->ns_per_tick == 0) h->ns_per_tick = tl_clock_tsc() != 0 ? tl_clock_ns_per_tsc() : 1;
+        tl_histogram_record_times(h->hooks.handlers, (int64_t)((double)ticks * h->ns_per_tick), weight);
     }
+    h->begun_at = 0;
+}
+
+static inline void finish(tl_host *h) {
+    take_sent(h);
+    if (h->begun_at) finish_timing(h);
+    if (h->in_hand) show_progress(h, 0);
     if (h->scoped) {
         tl_mirror_scope(h->mirror, 0);
         h->scoped = false;
@@ -152,6 +172,47 @@ static int apply_report(tl_host *h, const tl_event *event, const tl_event_tail *
         return TL_STAGE_FILL;
     }
     return TL_STAGE_ORDER;
+}
+
+/* A timer that is taken when its record is consumed. False when it was canceled since, or is no longer the first: then a later record tells it. */
+static bool take_timer(tl_host *h, const tl_event *event) {
+    uint32_t id;
+    int64_t deadline_ns;
+    uint64_t missed;
+    if (tl_timers_due(h->timers, event->ts_recv_ns) != (uint64_t)event->w[0]) return false;
+    if (!tl_timers_take(h->timers, event->ts_recv_ns, &id, &deadline_ns, &missed)) return false;
+    h->records.other->b_n = (int64_t)missed;
+    h->records.other->c_n = deadline_ns;
+    return true;
+}
+
+/* The first record of a generation. One that goes on from a checkpoint has had its on_start already. */
+static int apply_start(tl_host *h, const tl_event *event) {
+    h->state = TL_HOST_RUNNING;
+    if (event->w[2] != 0) tl_mirror_ids_from(h->mirror, (uint64_t)event->w[2]);
+    if (event->w[1] != 0 && event->sequence != (uint64_t)event->w[1]) {
+        tl_mirror_attaching(h->mirror);
+        return 0;
+    }
+    fill_other(h, event, 0);
+    return TL_STAGE_START;
+}
+
+/* Three slots: what the gateway has, as part of an attach. */
+static void apply_attach(tl_host *h, const tl_event *event) {
+    tl_adopted payload;
+    memcpy(&payload, event->w, sizeof event->w);
+    memcpy((char *)&payload + sizeof event->w, event + 1, sizeof payload - sizeof event->w);
+    if (event->kind == TL_EVENT_ADOPT) {
+        if (payload.last.instrument < h->instrument_count) tl_host_note_traded(h, payload.last.instrument);
+        tl_mirror_adopt(h->mirror, &payload, event->ts_recv_ns);
+        return;
+    }
+    tl_position position;
+    memcpy(&position, &payload, sizeof position);
+    if (event->instrument >= h->instrument_count) return;
+    tl_host_note_traded(h, event->instrument);
+    tl_mirror_position(h->mirror, event->instrument, &position);
 }
 
 /* Whether the view holds an instrument, which may have joined the table since. */
@@ -244,14 +305,22 @@ static int apply(tl_host *h, const tl_event *event) {
         return TL_STAGE_DATA;
     case TL_EVENT_TIMER:
         fill_other(h, event, 0);
-        return TL_STAGE_TIMER;
+        return !h->hooks.live || take_timer(h, event) ? TL_STAGE_TIMER : 0;
     case TL_EVENT_PARAM:
         fill_other(h, event, 0);
         return TL_STAGE_PARAM;
     case TL_EVENT_START:
-        h->state = TL_HOST_RUNNING;
-        fill_other(h, event, 0);
-        return TL_STAGE_START;
+        return apply_start(h, event);
+    case TL_EVENT_POSITION:
+    case TL_EVENT_ADOPT:
+        apply_attach(h, event);
+        return 0;
+    case TL_EVENT_ATTACHED:
+        tl_mirror_attached(h->mirror, event->ts_recv_ns);
+        return 0;
+    case TL_EVENT_CHECKPOINT:
+        h->checkpoint_due = true;
+        return 0;
     case TL_EVENT_PHASE:
         h->phase = (int)event->w[0];
         tl_mirror_warming(h->mirror, h->phase == TL_PHASE_HISTORY);
@@ -263,6 +332,12 @@ static int apply(tl_host *h, const tl_event *event) {
     default:
         return apply_market(h, event);
     }
+}
+
+static bool skips(const tl_host *h, uint64_t sequence) {
+    for (uint32_t i = 0; i < h->hooks.skipped_count; i++)
+        if (h->hooks.skipped[i] == sequence) return true;
+    return false;
 }
 
 /* A timer that a handler has set since the last poll and that is due before the next record: the rest of the batch is taken back. */
@@ -302,11 +377,22 @@ int tl_runtime_next(tl_host *h) {
             h->started_ns = h->now_ns;
         }
         int stage = apply(h, event);
-        if (stage == 0) continue;
-        if (event->kind == TL_EVENT_STOP) h->state = TL_HOST_STOPPED;
-        if (!wants(h, stage) || (h->state == TL_HOST_STOPPED && stage != TL_STAGE_STOP)) {
-            h->pending = 0;
+        if (stage == 0) {
+            take_sent(h);
             continue;
+        }
+        if (event->kind == TL_EVENT_STOP) h->state = TL_HOST_STOPPED;
+        if (!wants(h, stage) || event->source == TL_SOURCE_RESYNC ||
+            (h->state == TL_HOST_STOPPED && stage != TL_STAGE_STOP) ||
+            (h->state == TL_HOST_BOUND && h->hooks.live && stage != TL_STAGE_PHASE)) {
+            h->pending = 0;
+            take_sent(h);
+            continue;
+        }
+        if (TL_UNLIKELY(h->hooks.skipped_count != 0) && skips(h, event->sequence)) {
+            h->pending = 0;
+            h->skipping = stage;
+            return TL_STAGE_YIELD;
         }
         tl_mirror_event(h->mirror, event->sequence, event->ts_recv_ns);
         begin(h, stage);

@@ -36,6 +36,8 @@ tl_mirror *tl_mirror_create(tl_view *view, const tl_instruments *instruments, ui
     mirror->strategy = strategy;
     mirror->epoch = epoch;
     mirror->last_id = (uint64_t)strategy << 40;
+    mirror->attach = 1;
+    mirror->attach_from = UINT64_MAX;
     return mirror;
 }
 
@@ -349,6 +351,7 @@ static void without_waiting(const tl_shown_order *order, const tl_order_private 
 bool mirror_cancel(tl_mirror *mirror, uint32_t slot) {
     tl_shown_order *order = &mirror->slots.orders[slot];
     tl_order_private *private = &mirror->slots.privates[slot];
+    if (mirror->warming) return mirror_refuse(mirror, TL_REASON_WARMING_UP, FIELD_NONE, order->instrument_n, NAN, NAN);
     if (private->quote) mirror->quotes[private->quote].next_quantity = 0;
     if (order->request_n == TL_COMMAND_CANCEL) {
         order->queued_n = 0;
@@ -515,6 +518,10 @@ uint64_t tl_mirror_illegal_transitions(const tl_mirror *mirror) {
 const tl_command *tl_mirror_commands(const tl_mirror *mirror, uint32_t *count) {
     *count = mirror->command_count;
     return mirror->commands;
+}
+
+const uint32_t *tl_mirror_sent(const tl_mirror *mirror) {
+    return &mirror->command_count;
 }
 
 void tl_mirror_clear_commands(tl_mirror *mirror) {

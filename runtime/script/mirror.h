@@ -9,6 +9,7 @@
 #ifndef TL_SCRIPT_MIRROR_H
 #define TL_SCRIPT_MIRROR_H
 
+#include "gateway/message.h"
 #include "script/shown.h"
 #include "script/view.h"
 
@@ -32,7 +33,7 @@ void tl_mirror_destroy(tl_mirror *mirror);
 void tl_mirror_event(tl_mirror *mirror, uint64_t input_sequence, int64_t now_ns);
 void tl_mirror_scope(tl_mirror *mirror, int64_t deadline_ns);
 
-/* While `warming` sends are refused with TL_REASON_WARMING_UP. */
+/* While `warming` sends, cancels among them, are refused with TL_REASON_WARMING_UP. */
 void tl_mirror_warming(tl_mirror *mirror, bool warming);
 
 /* A new order; the slot, or 0 with tl_mirror_error() set. NaN price: none. */
@@ -78,6 +79,20 @@ uint32_t tl_mirror_report(tl_mirror *mirror, const tl_report *report, int64_t no
 void tl_mirror_action(tl_mirror *mirror, const tl_event *event);
 /* A TL_EVENT_QUEUE from the log. */
 void tl_mirror_queue_place(tl_mirror *mirror, const tl_event *event);
+
+/* A generation's attach (live): what the gateway has goes over what the mirror had. A position sets the view's; an open order is made, or brought to the state of the
+ * gateway's, and its slot returned (0 when there is no room); when all are named, open orders that were not are closed, as the gateway does not know them: how many those were. */
+void tl_mirror_position(tl_mirror *mirror, uint32_t instrument, const tl_position *position);
+uint32_t tl_mirror_adopt(tl_mirror *mirror, const tl_adopted *adopted, int64_t now_ns);
+uint32_t tl_mirror_attached(tl_mirror *mirror, int64_t now_ns);
+/* The attach is about to be asked for: orders that are sent from now on need not be named by it. */
+void tl_mirror_attaching(tl_mirror *mirror);
+
+/* Order ids go on behind this one. */
+void tl_mirror_ids_from(tl_mirror *mirror, uint64_t last_id);
+
+/* How many commands were sent and not taken yet, to be looked at often. */
+const uint32_t *tl_mirror_sent(const tl_mirror *mirror);
 
 /* The slots. */
 tl_shown_order *tl_mirror_orders(tl_mirror *mirror);

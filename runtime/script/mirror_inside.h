@@ -72,6 +72,8 @@ struct tl_mirror {
     uint32_t *quote_index; /* open addressed, nothing is ever removed */
     uint64_t illegal_transitions;
     bool warming;
+    uint32_t attach;      /* counts attaches, from 1 */
+    uint64_t attach_from; /* later orders were sent behind the attach */
     tl_send_error error;
     tl_vmem memory[4];
 };
@@ -127,6 +129,9 @@ bool mirror_ask_replace(tl_mirror *mirror, uint32_t slot, double price_n, double
 /* The same at once: nothing is in flight, there is room. */
 void mirror_send_cancel(tl_mirror *mirror, tl_shown_order *order);
 void mirror_send_replace(tl_mirror *mirror, uint32_t slot, int64_t deadline_ns);
+
+/* mirror_report.c: what scripts see of a position that has moved. */
+void mirror_show_position(tl_mirror *mirror, const tl_instrument *instrument);
 
 /* mirror_quote.c: a quote's order was closed by `report`; `asked` tells that its cancel was in flight. */
 void mirror_quote_closed(tl_mirror *mirror, uint32_t kept, const tl_report *report, bool asked);

@@ -53,8 +53,7 @@ static double money(tl_money m) {
     return (double)tl_money_get(m) / 1e8;
 }
 
-/* What scripts see of a position that has moved. */
-static void show_position(tl_mirror *mirror, const tl_instrument *instrument) {
+void mirror_show_position(tl_mirror *mirror, const tl_instrument *instrument) {
     const tl_position *position = &mirror->positions[instrument->id];
     tl_shown_position *shown = &tl_view_at(mirror->view, instrument->id)->position;
     shown->quantity_n = (double)position->quantity;
@@ -77,7 +76,7 @@ static void apply_fill(tl_mirror *mirror, uint32_t slot, const tl_report *report
         mirror->quotes[private->quote].next_quantity -= report->quantity;
     if (tl_position_fill(position, instrument, order->side_n, report->quantity, report->price, report->fee_e8) != TL_OK)
         return; /* the position is past what 64 bits hold: the gateway refuses orders long before */
-    show_position(mirror, instrument);
+    mirror_show_position(mirror, instrument);
 }
 
 /* Sends what waited for the answer that has just come; with nothing waiting, a refused request is forgotten. */
@@ -178,7 +177,7 @@ void tl_mirror_action(tl_mirror *mirror, const tl_event *event) {
             seen->last_price = (int64_t)((double)seen->last_price * 1e8 / (double)ratio_e8 + 0.5);
     } else if ((event->w[0] == TL_ACTION_DIVIDEND || event->w[0] == TL_ACTION_FUNDING) && amount != TL_ABSENT)
         status = tl_position_pay(position, instrument, event->w[0] == TL_ACTION_DIVIDEND ? -amount : amount);
-    if (status == TL_OK) show_position(mirror, instrument);
+    if (status == TL_OK) mirror_show_position(mirror, instrument);
 }
 
 void tl_mirror_queue_place(tl_mirror *mirror, const tl_event *event) {

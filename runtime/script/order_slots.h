@@ -30,6 +30,7 @@ typedef struct tl_order_private {
     uint32_t next_of;       /* open orders of its instrument */
     uint32_t previous_of;   /* open orders of its instrument */
     uint32_t next_same;     /* in its chain of the index */
+    uint32_t attach;        /* the attach that named it last */
 } tl_order_private;
 
 /* One list of open orders. */

@@ -5,6 +5,8 @@
 
 enum { FIRST_TIMERS = 16, DAYS_LOOKED_AHEAD = 370 };
 
+#define FIRST_APART 0x80000000u
+
 /* Zone conversions are declared for an owner of the calendars; they only fill a cache of zones. */
 struct tl_timers {
     tl_calendars *calendars;
@@ -12,6 +14,8 @@ struct tl_timers {
     uint32_t count;
     uint32_t capacity;
     uint32_t next_id;
+    uint32_t next_apart;
+    bool apart;
     uint64_t next_order;
 };
 
@@ -20,6 +24,7 @@ tl_timers *tl_timers_create(const tl_calendars *calendars) {
     if (!timers) return NULL;
     timers->calendars = (tl_calendars *)calendars;
     timers->next_id = 1;
+    timers->next_apart = FIRST_APART;
     return timers;
 }
 
@@ -112,7 +117,7 @@ uint32_t tl_timers_set(tl_timers *timers, const tl_timer *timer, int64_t now_ns)
         return 0;
     }
     if (mine.kind >= TL_TIMER_DAILY && arm_again(timers, &mine, now_ns) != TL_OK) return 0;
-    mine.id = timers->next_id++;
+    mine.id = timers->apart ? timers->next_apart++ : timers->next_id++;
     mine.order = timers->next_order++;
     mine.canceled = 0;
     timers->heap[timers->count] = mine;
@@ -137,6 +142,37 @@ bool tl_timers_cancel(tl_timers *timers, uint32_t id) {
     timer->canceled = 1;
     drop_canceled(timers);
     return true;
+}
+
+void tl_timers_apart(tl_timers *timers, bool apart) {
+    timers->apart = apart;
+}
+
+const tl_timer *tl_timers_all(const tl_timers *timers, tl_timers_state *state) {
+    *state = (tl_timers_state){.next_order = timers->next_order,
+                               .next_id = timers->next_id,
+                               .next_apart = timers->next_apart,
+                               .count = timers->count};
+    return timers->heap;
+}
+
+tl_status tl_timers_restore(tl_timers *timers, const tl_timers_state *state, const tl_timer *all) {
+    uint32_t capacity = state->count > FIRST_TIMERS ? state->count : FIRST_TIMERS;
+    tl_timer *heap = calloc(capacity, sizeof *heap);
+    if (!heap) return tl_error_set(TL_ERR_NO_MEMORY, "no memory for %u timers", capacity);
+    if (state->count > 0) memcpy(heap, all, state->count * sizeof *heap);
+    free(timers->heap);
+    timers->heap = heap;
+    timers->capacity = capacity;
+    timers->count = state->count;
+    timers->next_id = state->next_id;
+    timers->next_apart = state->next_apart;
+    timers->next_order = state->next_order;
+    return TL_OK;
+}
+
+uint32_t tl_timers_due(const tl_timers *timers, int64_t now_ns) {
+    return timers->count > 0 && timers->heap[0].deadline_ns <= now_ns ? timers->heap[0].id : 0;
 }
 
 int64_t tl_timers_next_ns(const tl_timers *timers) {

@@ -42,6 +42,23 @@ uint32_t tl_timers_set(tl_timers *timers, const tl_timer *timer, int64_t now_ns)
 /* False when it is not armed. */
 bool tl_timers_cancel(tl_timers *timers, uint32_t id);
 
+/* Timers that are set while `apart` get ids from 2^31 on, so that those of others are the same with or without them. */
+void tl_timers_apart(tl_timers *timers, bool apart);
+
+/* The armed ones in an order that setting them again keeps (the heap's), and what else there is to restore: see script/host_image.c. */
+typedef struct tl_timers_state {
+    uint64_t next_order;
+    uint32_t next_id;
+    uint32_t next_apart;
+    uint32_t count;
+    uint32_t reserved;
+} tl_timers_state;
+const tl_timer *tl_timers_all(const tl_timers *timers, tl_timers_state *state);
+tl_status tl_timers_restore(tl_timers *timers, const tl_timers_state *state, const tl_timer *all);
+
+/* The first that is due, without taking it: its id, 0 when none is. */
+uint32_t tl_timers_due(const tl_timers *timers, int64_t now_ns);
+
 /* INT64_MAX when nothing is armed. */
 int64_t tl_timers_next_ns(const tl_timers *timers);
 
