@@ -2,7 +2,7 @@ local native = require "tidelock.native"
 local live = require "live_venue"
 local model_gateway = require "model_gateway"
 local simulated = require "simulated_venue"
-local C, ffi = native.C, native.ffi
+local C = native.C
 
 local MS = 1000000
 local BUY, SELL = 1, 2
