@@ -213,7 +213,7 @@ local top = record {
   restart = record { deaths = integer(1, 1e6), window = duration_ns },
   workers = map(record { cpu = cpu_list, agents = agents, tier = one_of("L1", "L2", "L3"), idle = one_of("spin", "backoff", "block") }),
   strategies = list(record {
-    name = plain_name(44), script = any_string, worker = any_string, symbols = list(any_string), params = map(param),
+    name = plain_name(32), script = any_string, worker = any_string, symbols = list(any_string), params = map(param),
     per_symbol = map(map(param)), account = any_string, capital = number(0), on_death = one_of("cancel", "keep"), seed = integer(0, 2 ^ 53),
   }),
   accounts = map(record { cash = number(0), leverage = above_zero, short = boolean, currency = currency }),

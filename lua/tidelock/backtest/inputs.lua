@@ -91,7 +91,16 @@ local function open_csv(run, list, file, options, symbol, interval, name)
     list.data[#list.data + 1] = { name = name, columns = columns, feed = list.feeds }
   end
   list.feeds = list.feeds + 1
-  check(C.tl_simulator_add_csv(run.simulator, csv))
+  if run.add_csv then run.add_csv(csv) else check(C.tl_simulator_add_csv(run.simulator, csv)) end
+end
+
+--- Opens one file into a run as `options` say (symbol and interval besides). A run without a `simulator` has `add_itch(path, date)` and `add_csv(csv)`.
+function M.open_file(run, list, file, options)
+  list.calendar = calendar_of(run, options)
+  list.files[#list.files + 1] = file
+  if options.kind == "csv" or not options.kind and not M.is_itch(file) then return open_csv(run, list, file, options, options.symbol, options.interval) end
+  local date = itch_date(list, file, options)
+  if run.add_itch then run.add_itch(file, date) else check(C.tl_simulator_add_itch(run.simulator, file, date)) end
 end
 
 --- Opens all files of `options.data` and `options.inputs` into the run's simulator.
@@ -128,7 +137,7 @@ function M.has_bars(list, instrument, interval_ns)
 end
 
 --- The instant of "YYYY-MM-DD" or "YYYY-MM-DD HH:MM[:SS]" in a calendar's zone; a bare date with `end_of_day` is the next midnight.
-local function instant(run, calendar, text, end_of_day)
+function M.instant(run, calendar, text, end_of_day)
   local date, clock = text:match "^(%d%d%d%d%-%d%d%-%d%d)[ T]?(.*)$"
   if not date then error(("'%s' is no time; write \"YYYY-MM-DD\" or \"YYYY-MM-DD HH:MM:SS\""):format(text), 0) end
   local number, tod = date_number(date), 0
@@ -147,8 +156,8 @@ end
 function M.set_span(run, options)
   if not (options.from or options.to) then return end
   local calendar = C.tl_instruments_count(run.instruments) > 0 and C.tl_instruments_at(run.instruments, 0).calendar or 1
-  local from = options.from and instant(run, calendar, options.from, false) or 0
-  local to = options.to and instant(run, calendar, options.to, true) or 0
+  local from = options.from and M.instant(run, calendar, options.from, false) or 0
+  local to = options.to and M.instant(run, calendar, options.to, true) or 0
   if options.from and options.to and from >= to then error(("--from %s is not before --to %s"):format(options.from, options.to), 0) end
   run.from_ns = from
   C.tl_simulator_set_span(run.simulator, from, to)
