@@ -6,7 +6,9 @@
 --- scripts/), `generated` and `verb`. `run` raises a string for a failure (exit 1) or a table { usage = text } for a misuse (exit 2).
 local M = {}
 
-local verbs = { "backtest", "data", "generate", "exchange", "check", "test", "new", "doctor" }
+local verbs = { "run", "status", "top", "kill-switch", "limit", "stop", "worker", "backtest", "data", "generate", "exchange", "check", "test", "new", "doctor" }
+
+local function module_of(name) return "tidelock.cli." .. name:gsub("-", "_") end
 
 local function nearest(name)
   return require("tidelock.nearest").find(name, verbs)
@@ -15,8 +17,8 @@ end
 local function print_help(out)
   out:write "Usage: tidelock VERB [OPTIONS]\n\nVerbs:\n"
   for _, name in ipairs(verbs) do
-    local ok, verb = pcall(require, "tidelock.cli." .. name)
-    if ok then out:write(string.format("  %-10s %s\n", name, verb.summary)) end
+    local ok, verb = pcall(require, module_of(name))
+    if ok and not verb.hidden then out:write(string.format("  %-11s %s\n", name, verb.summary)) end
   end
   out:write "\n`tidelock VERB --help` explains one, with an example.\n"
 end
@@ -47,7 +49,7 @@ function M.main(argv)
     local close = nearest(name)
     return fail(name, "there is no such verb" .. (close and ("; did you mean '" .. close .. "'?") or "; `tidelock --help` lists them"), 2)
   end
-  local verb = require("tidelock.cli." .. name)
+  local verb = require(module_of(name))
   local parser = require "argparse"("tidelock " .. name, verb.summary)
   verb.parser(parser)
   local words = {}

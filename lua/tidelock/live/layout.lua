@@ -15,8 +15,7 @@ M.capacity = { commands = 4096, reports = 2048, venue_commands = 4096, venue_rep
   operator = C.TL_MASTER_OPERATOR_CAPACITY, input_log = 131072, counters = 256, positions = 4096, orders = 4096 }
 
 local BYTES = { command = 128, message = 256, report = 96, event = 64, signal = 128, log = 512, operator = 64, page = 4096 }
-local MIB = 1048576
-local LOGS = { gateway = 32 * MIB, gateway_checkpoint = 8 * MIB, exchange = 16 * MIB, exchange_checkpoint = 8 * MIB, strategy_checkpoint = 8 * MIB }
+local STRATEGY_CHECKPOINT_BYTES = 8 * 1048576
 
 local function sections()
   local list = {}
@@ -59,9 +58,10 @@ local function io(plan)
     add("in:commands:" .. strategy.name, C.tl_channel_in_bytes())
     add("out:reports:" .. strategy.name, out_bytes(cap.reports, BYTES.message))
   end
-  add("gateway.log", LOGS.gateway)
-  add("gateway.checkpoint.0", LOGS.gateway_checkpoint)
-  add("gateway.checkpoint.1", LOGS.gateway_checkpoint)
+  local checkpoint = C.tl_gateway_agent_checkpoint_bytes(plan.instrument_capacity, #plan.strategies, cap.orders, cap.positions)
+  add("gateway.log", C.tl_gateway_agent_log_bytes(plan.instrument_capacity))
+  add("gateway.checkpoint.0", checkpoint)
+  add("gateway.checkpoint.1", checkpoint)
   add("positions", C.tl_published_positions_bytes(cap.positions))
   add("orders", C.tl_published_orders_bytes(cap.orders))
   add("accounts", C.tl_published_accounts_bytes())
@@ -76,9 +76,10 @@ local function house(plan)
   add("out:market", out_bytes(cap.market, BYTES.event))
   add("out:venue.reports", out_bytes(cap.venue_reports, BYTES.report))
   add("in:venue.commands", C.tl_channel_in_bytes())
-  add("exchange.log", LOGS.exchange)
-  add("exchange.checkpoint.0", LOGS.exchange_checkpoint)
-  add("exchange.checkpoint.1", LOGS.exchange_checkpoint)
+  local checkpoint = C.tl_paper_checkpoint_bytes(cap.orders, plan.market.symbols or 0)
+  add("exchange.log", C.tl_paper_log_bytes())
+  add("exchange.checkpoint.0", checkpoint)
+  add("exchange.checkpoint.1", checkpoint)
   for _, strategy in ipairs(plan.strategies) do add("recorded:" .. strategy.name, 8) end
   return { file = "house", sections = list }
 end
@@ -90,8 +91,8 @@ local function of_strategy(strategy)
   add("out:commands", out_bytes(cap.commands, BYTES.command))
   add("in:reports", C.tl_channel_in_bytes())
   add("input_log", BYTES.page + cap.input_log * BYTES.event)
-  add("checkpoint.0", LOGS.strategy_checkpoint)
-  add("checkpoint.1", LOGS.strategy_checkpoint)
+  add("checkpoint.0", STRATEGY_CHECKPOINT_BYTES)
+  add("checkpoint.1", STRATEGY_CHECKPOINT_BYTES)
   add("signals", C.tl_broadcast_bytes(cap.signals, BYTES.signal))
   add("log", C.tl_broadcast_bytes(cap.log, BYTES.log))
   return { file = "s." .. strategy.name, sections = list }
