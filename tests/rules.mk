@@ -11,7 +11,15 @@ test: deps deps-test ## install what is missing, build, and run all tests (SPECS
 	$(Q)$(ALL)
 	$(Q)$(MAKE) --no-print-directory unit
 
-unit: all ## the tests without the set-up
+# A C program in tests/support/ is the other process of some spec; tests/support/program.lua also makes one when a spec is run alone.
+SUPPORT = $(patsubst tests/support/%.c,$(BUILD)/support/%,$(wildcard tests/support/*.c))
+$(BUILD)/support/%: tests/support/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -o $@ $< -L$(BUILD) -ltidelock -Wl$(comma)-rpath$(comma)'$$ORIGIN/..' $(PKG_LIBS)
+-include $(SUPPORT:=.d)
+
+unit: all $(SUPPORT) ## the tests without the set-up
 	$(Q)$(TEST_ENV) sh tests/run $(SPECS)
 
 lint: ## formatting, static analysis, luacheck, include directions
@@ -20,7 +28,7 @@ lint: ## formatting, static analysis, luacheck, include directions
 format: ## rewrite the C sources in the project's format
 	$(Q)clang-format -i $(SRC) $(HDR) runtime/main.c $(wildcard tests/*/*.c bench/*.c)
 
-soak: all ## the long validators (minutes)
+soak: all $(SUPPORT) ## the long validators (minutes)
 	$(Q)$(TEST_ENV) TIDELOCK_SOAK=1 sh tests/run $(SPECS)
 
 # A C file in tests/fuzz/ is a target. clang brings libFuzzer; without it a small driver does random harm to the same seeds.
