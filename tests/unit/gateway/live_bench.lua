@@ -23,7 +23,7 @@ end
 local function channel_out(capacity, type) return C.tl_channel_out_bytes(capacity, ffi.sizeof(type)) end
 
 --- opts: names (strategies), on_death ("cancel" or "keep"), instruments, command_capacity, report_capacity, venue_command_capacity, log_slots, order_capacity,
---- position_capacity, limits, account_limits, cash, kill_file, page (the venue has a worker page)
+--- position_capacity, limits, account_limits, cash, kill_file, page (the venue has a worker page), closed (no agent is made)
 function M.new(opts)
   made = made + 1
   local self = setmetatable({ opts = opts or {}, path = ("/dev/shm/tidelock-gateway-spec-%d-%d"):format(C.getpid(), made), owner = true }, World)
@@ -54,7 +54,7 @@ function M.new(opts)
   if o.page then house[#house + 1] = { "worker", ffi.sizeof "tl_worker_page" } end
   self:create("house", house)
   self:map()
-  self:open()
+  if not o.closed then self:open() end
   return self
 end
 
