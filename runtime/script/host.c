@@ -565,6 +565,10 @@ bool tl_host_subscribed(const tl_host *h, uint32_t instrument) {
     return instrument < h->instrument_count && tl_view_at(h->view, instrument)->subscribed;
 }
 
+uint32_t tl_host_instruments(const tl_host *h) {
+    return h->instrument_count;
+}
+
 uint32_t tl_host_place(const tl_host *h, uint32_t instrument) {
     return instrument < h->instrument_count ? tl_view_at(h->view, instrument)->place : 0;
 }

@@ -116,6 +116,8 @@ const char *tl_host_param_text(const tl_host *host, uint32_t i); /* the effectiv
 tl_status tl_host_bind(tl_host *host);
 bool tl_host_subscribed(const tl_host *host, uint32_t instrument);
 
+uint32_t tl_host_instruments(const tl_host *host); /* that its view holds */
+
 /* Place of an instrument among those that were ever subscribed: the declared symbols in their order, then those of handlers; 0 for one that never was. Bars of
  * one close come in this order. */
 uint32_t tl_host_place(const tl_host *host, uint32_t instrument);

@@ -20,9 +20,26 @@
 #include "base/worker_page.h"
 #include "market/bars.h"
 #include "memory/region.h"
+#include "order/decisions_hash.h"
 #include "script/host.h"
 
 typedef struct tl_live tl_live;
+
+enum { TL_LIVE_LINES = 256, TL_LIVE_LINE_BYTES = 512, TL_LIVE_SIGNALS = 1024, TL_LIVE_SIGNAL_BYTES = 128 };
+
+/* A slot of the "log" ring. */
+typedef struct tl_live_line {
+    int64_t ts_ns;
+    int32_t level;    /* 0 debug, 1 info, 2 warn, 3 error */
+    uint32_t further; /* 1: the rest of the line before it */
+    char text[TL_LIVE_LINE_BYTES - 16];
+} tl_live_line;
+
+/* Sizes of sections: of a "checkpoint.*" for a strategy with so many instruments, 4,096 open orders and 4 MiB of state of its own (a state that does not fit is not
+ * saved, which the counters tell), and of "log" and "signals". */
+uint64_t tl_live_checkpoint_bytes(uint32_t instruments);
+uint64_t tl_live_lines_bytes(void);
+uint64_t tl_live_signals_bytes(void);
 
 /* Another strategy whose signals are read. */
 typedef struct tl_live_peer {
@@ -50,7 +67,10 @@ typedef struct tl_live_config {
     tl_waker gateway_waker;
     int64_t soft_budget_ns; /* of a callback: a batch ends when it is spent; overruns are counted */
     uint32_t spins;         /* empty polls before work() returns; 0 = return at once */
-    uint32_t recorded;      /* 1: somebody writes the input log to a file; slots that it has not read are not overwritten */
+    void (*fail)(void *context,
+                 const char *why); /* called once when the strategy failed: tl_worker_fail(); NULL for nobody */
+    void *fail_context;
+    uint32_t recorded; /* 1: somebody writes the input log to a file; slots that it has not read are not overwritten */
     const uint64_t *recorder_position; /* how far that one is; NULL without */
 } tl_live_config;
 
@@ -58,6 +78,9 @@ typedef struct tl_live_config {
 tl_status tl_live_create(const tl_live_config *config, tl_live **out);
 void tl_live_destroy(tl_live *live);
 void tl_live_agent(tl_live *live, tl_agent *agent);
+
+/* What it has decided so far (order/decisions_hash.h). */
+void tl_live_decisions(const tl_live *live, tl_decisions_hash *decisions);
 
 /* TL_OK while it runs; TL_ERR_SCRIPT (the host says why) once the strategy failed. */
 tl_status tl_live_status(const tl_live *live);
