@@ -366,6 +366,7 @@ uint32_t live_poll(void *context, tl_input_log *log, uint32_t max_records) {
             return live->batch_records;
         }
         if (empty == live->with.spins || live->with.spins == 0) {
+            live->appended += live->resync_count; /* they wait for the latches: no time to sleep */
             if (!begin_save(live, true)) return 0;
             live_commit(live);
             live->appended++;

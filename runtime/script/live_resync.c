@@ -3,8 +3,6 @@
 
 #include "script/live_inside.h"
 
-#pragma weak tl_feed_latch_read
-
 void live_resync_ask(tl_live *live, uint32_t instrument, uint32_t why, uint64_t lost) {
     for (uint32_t i = 0; i < live->resync_count; i++)
         if (live->resyncs[i].instrument == instrument) {
@@ -78,7 +76,7 @@ static void tell_market(tl_live *live, const tl_feed_market *m, const live_resyn
 }
 
 static bool read_latch(const tl_live *live, uint32_t instrument, tl_feed_market *m) {
-    return tl_feed_latch_read && tl_feed_latch_read(live->latches, instrument, m) && m->position > 0;
+    return tl_feed_latch_read(live->latches, instrument, m) && m->position > 0;
 }
 
 bool live_resync_next(tl_live *live) {

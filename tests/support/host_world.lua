@@ -31,14 +31,14 @@ function M.folder()
   return path
 end
 
---- Options: script (text) or path, symbols (of the instrument table; default AAPL, MSFT), config (fields of tl_host_config), params (name = text),
+--- Options: script (text) or path, symbols (of the instrument table; default AAPL, MSFT) or the tables instruments and calendars, config (fields of tl_host_config), params (name = text),
 --- replace (symbols instead of the script's), data ({ name =, columns... }), load_only. Returns nil and the error text when load or bind refuses.
 function M.new(options)
   local self = setmetatable({ now = START_NS, anchors = {} }, World)
   self.path = options.path or M.script_file(options.script, options.name)
-  self.calendars = ffi.gc(C.tl_calendars_create(), C.tl_calendars_destroy)
-  self.instruments = ffi.gc(C.tl_instruments_create(), C.tl_instruments_destroy)
-  for _, symbol in ipairs(options.symbols or { "AAPL", "MSFT" }) do
+  self.calendars = options.calendars or ffi.gc(C.tl_calendars_create(), C.tl_calendars_destroy)
+  self.instruments = options.instruments or ffi.gc(C.tl_instruments_create(), C.tl_instruments_destroy)
+  for _, symbol in ipairs(options.instruments and {} or options.symbols or { "AAPL", "MSFT" }) do
     local one = ffi.new("tl_instrument", { symbol = symbol, price_exponent = -4, tick = 100, calendar = C.TL_CALENDAR_XNAS })
     native.check(C.tl_instruments_add(self.instruments, one, nil))
   end

@@ -44,6 +44,7 @@ function M.compose(process)
     peer_count = peer_count, strategy = one.id, epoch = process.epoch, venue_count = 1,
     venues = process:keep(ffi.new("const char *[1]", { plan.venue.name })), gateway_waker = process:waker "io", soft_budget_ns = slot.soft_ns,
     spins = slot.idle == C.TL_IDLE_SPIN and SPINS or 0, recorded = plan.record and 1 or 0,
+    fail = ffi.cast("void (*)(void *, const char *)", C.tl_worker_fail), fail_context = process.worker,
   }))
   if plan.record then
     config.recorder_position = require("tidelock.live.instance").section(process.regions.house, "recorded:" .. one.name, "const uint64_t *")

@@ -1,0 +1,169 @@
+local native = require "tidelock.native"
+local live_world = require "support.live_world"
+local C, ffi = native.C, native.ffi
+
+local HEAD = [[
+local strategy, order, snapshot, log, timeout = require "strategy", require "order", require "snapshot", require "log", require "timeout"
+local s = strategy { symbols = { "AAPL" } }
+]]
+
+local worlds = {}
+
+local function new(body, options)
+  options = options or {}
+  options.script = HEAD .. body .. "\nreturn s\n"
+  local world = live_world.new(options)
+  worlds[#worlds + 1] = world
+  return world
+end
+
+describe("a strategy agent", function()
+  after_each(function()
+    for _, world in ipairs(worlds) do world:close() end
+    worlds = {}
+  end)
+
+  it("asks the gateway what there is before on_start, which then knows positions, orders and the market", function()
+    local world = new [[
+      function s:on_quote() log.info "quote" end
+      function s:on_start(why)
+        local p, q = snapshot.position "AAPL", snapshot.quote "AAPL"
+        log.info("%s %g at %g, %g bid, %d open", why, p.quantity, p.average_price, q.bid, order.count "AAPL")
+        for _, o in order.each "AAPL" do log.info("%s %s %g of %g at %g %s", o.status, o.side, o.filled, o.quantity, o.price, tostring(o.adopted)) end
+      end
+    ]]
+    world:quote("AAPL", 150.00, 150.10)
+    world.feed_agent.work(world.feed_agent.state, world:now())
+    local position = ffi.new("tl_position", { quantity = 30, cost = { low = 45000000 }, fills = 1 })
+    local last = ffi.new("tl_command", { order_id = 3 * 2 ^ 40 + 9, strategy = 3, kind = C.TL_COMMAND_NEW, side = C.TL_SIDE_BUY, quantity = 100,
+      price = 1499000, stop_price = live_world.ABSENT })
+    world:attach { { "TL_MESSAGE_POSITION", { instrument = 0, position = position } },
+      { "TL_MESSAGE_ORDER", { adopted = { last = last, filled = 30, wanted_price = 1499000, wanted_quantity = 100, status = C.TL_ORDER_PARTIALLY_FILLED,
+        before = C.TL_ORDER_PARTIALLY_FILLED } } } }
+    assert.same({ "start 30 at 150, 150 bid, 1 open", "partially_filled buy 30 of 100 at 149.9 true" }, world:lines_of())
+    assert.equal(3 * 2 ^ 40 + 9, C.tl_mirror_last_id(C.tl_host_mirror(world.host)))
+  end)
+
+  it("passes on what a handler sends before the next handler runs, and what comes back moves the order", function()
+    local world = new [[
+      function s:on_quote(q) order.buy("AAPL", 10, q.bid) log.info("sent at %g", q.bid) end
+      function s:on_order(o, r) log.info("%s %s", r.kind, o.status) end
+      function s:on_fill(o, f) log.info("filled %g at %g, holds %g", f.quantity, f.price, snapshot.position("AAPL").quantity) end
+    ]]
+    world:attach()
+    world:quote("AAPL", 150.00, 150.10):quote("MSFT", 1, 2):quote("AAPL", 150.01, 150.10):cycle()
+    local sent = world:take()
+    assert.equal(2, #sent)
+    assert.same({ 1500000, 1500100 }, { tonumber(sent[1].price), tonumber(sent[2].price) })
+    assert.is_true(sent[2].input_sequence == sent[1].input_sequence + 1) -- MSFT is not in its log
+    assert.same({ 3, 1 }, { sent[1].strategy, sent[1].epoch })
+    world:report(sent[1], "TL_REPORT_ACCEPTED"):report(sent[1], "TL_REPORT_FILL", { quantity = 4, filled = 4 }):cycle()
+    assert.same({ "sent at 150", "sent at 150.01", "accepted new", "filled 4 at 150, holds 4", "fill partially_filled" }, world:lines_of())
+    assert.equal(2, tonumber(world:decisions().commands))
+    assert.is_true(world:section("worker", "tl_worker_page *").decisions_hash == world:decisions().hash)
+  end)
+
+  it("tells what did not fit into the ring as denied", function()
+    local world = new [[
+      function s:on_quote(q) for i = 1, 70 do order.buy("AAPL", i, q.bid) end end
+      function s:on_order(o, r) self.n = (self.n or 0) + 1 if self.n == 1 then log.info("%s %s %s", r.kind, r.reason, o.status) end end
+      function s:on_stop() log.info("%d denied, %d open", self.n, order.count()) end
+    ]]
+    world:attach()
+    world:quote("AAPL", 150.00, 150.10):cycle()
+    assert.is_true(world:stop())
+    assert.same({ "denied ring_full denied", "6 denied, 64 open" }, world:lines_of())
+  end)
+
+  it("keeps timers, and takes one only when its turn in the log has come", function()
+    local world = new [[
+      function s:on_start()
+        self.first = timeout.once("1us", function() log.info("first, cancels: %s", tostring(self.second:cancel())) end)
+        self.second = timeout.once("2us", function() log.info "second" end)
+        timeout.every("1h", "hour")
+      end
+    ]]
+    world:attach()
+    world:cycle()
+    assert.same({ "first, cancels: true" }, world:lines_of())
+    assert.is_true(world.agent.next_ns(world.agent.state) > world:now())
+  end)
+
+  it("stops in order: on_stop may still send", function()
+    local world = new [[
+      function s:on_stop(why) log.info(why) order.sell("AAPL", 1, 150) end
+      function s:on_quote() log.info "late" end
+    ]]
+    world:attach()
+    assert.is_true(world:stop())
+    world:quote("AAPL", 150, 150.1):cycle()
+    assert.same({ "stop" }, world:lines_of())
+    assert.equal(1, #world:take())
+  end)
+
+  it("is lapped by the ring: the snapshot is whole again before on_gap", function()
+    local world = new [[
+      function s:on_gap(symbol, missed)
+        local b = snapshot.book "AAPL"
+        log.info("%s missed %s: %g x %g, book %g", symbol, missed > 0 and "some" or "none", snapshot.quote("AAPL").bid, snapshot.quote("AAPL").ask, b:bid(1))
+        log.info("levels %s", tostring(b:bid(3)))
+      end
+      function s:on_quote(q) self.n = (self.n or 0) + 1 self.last = q.bid end
+      function s:on_stop() log.info("last %g", self.last) end
+    ]]
+    world:attach()
+    world:level("AAPL", "buy", 149, 10):level("AAPL", "buy", 148, 10):quote("AAPL", 149, 150):cycle()
+    for i = 1, 12 do
+      for j = 1, 100 do world:quote("AAPL", 100 + i + j * 0.01, 150) end
+      world:level("AAPL", "buy", 100 + i, 10)
+      if i == 12 then world:level("AAPL", "buy", 149, 0) end
+      while world.feed_agent.work(world.feed_agent.state, world:now()) > 0 do end
+    end
+    world:cycle()
+    assert.same({ "AAPL missed some: 113 x 150, book 148", "levels 111" }, world:lines_of())
+    world:quote("AAPL", 120, 150):cycle()
+    world:stop()
+    assert.same({ "last 120" }, world:lines_of())
+  end)
+
+  it("looks up what a handler subscribes to, and no longer shows what it unsubscribes", function()
+    local world = new [[
+      function s:on_quote(q) log.info("%s %g", q.symbol, q.bid) if q.symbol == "AAPL" then self:subscribe "MSFT" self:unsubscribe "AAPL" end end
+    ]]
+    world:quote("MSFT", 40, 41)
+    world.feed_agent.work(world.feed_agent.state, world:now())
+    world:attach()
+    world:quote("AAPL", 10, 11):cycle()
+    world:quote("AAPL", 12, 13):quote("MSFT", 42, 43):cycle()
+    assert.same({ "AAPL 10", "MSFT 40", "MSFT 42" }, world:lines_of())
+  end)
+
+  it("shows which event is in hand, and fails with what the host says", function()
+    local failed
+    local world = new("function s:on_quote() error 'no' end", { config = { error_budget = 2 } })
+    world:attach()
+    world:quote("AAPL", 150, 150.1):cycle()
+    assert.equal(1, tonumber(world:section("worker", "tl_worker_page *").errors))
+    assert.equal(0, tonumber(world:section("worker", "tl_worker_page *").in_hand))
+    assert.equal(0, C.tl_live_status(world.live))
+    world:quote("AAPL", 150, 150.2):cycle()
+    failed = C.tl_live_status(world.live)
+    assert.equal(C.TL_ERR_SCRIPT, failed)
+    local lines = world:lines_of()
+    assert.matches("error budget of 2 is spent", lines[#lines])
+  end)
+
+  it("closes bars by the clock", function()
+    local world = live_world.new { script = HEAD:gsub("symbols", "bars = { '1s' }, symbols") ..
+      [[function s:on_bar(b) log.info("bar %g %g %g %g %g", b.open, b.high, b.low, b.close, b.volume) end return s]] }
+    worlds[1] = world
+    world:attach()
+    for _, price in ipairs { 10, 12, 9, 11 } do world:trade("AAPL", price, 5) end
+    world:cycle()
+    local due = world.agent.next_ns(world.agent.state)
+    assert.is_true(due - world:now() <= 1000000000LL)
+    C.tl_runtime_clock_start(world.clock, due + 3000000)
+    world:cycle()
+    assert.same({ "bar 10 12 9 11 20" }, world:lines_of())
+  end)
+end)
