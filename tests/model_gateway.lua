@@ -20,28 +20,37 @@ function Model:check(condition, report, what)
     report.kind, report.kind, report.quantity, report.filled, report.reason, tostring(order.quantity), tostring(order.filled), tostring(order.state)))
 end
 
+--- A command that somebody sent.
+function Model:sent(fields)
+  if fields.kind == C.TL_COMMAND_CANCEL then
+    self.cancels = self.cancels + 1
+  elseif fields.kind == C.TL_COMMAND_REPLACE then
+    self.replaces = self.replaces + 1
+  else
+    local order = { id = fields.order_id, side = fields.side, quantity = fields.quantity, filled = 0, state = "sent" }
+    self.orders[order.id] = order
+    self.open[#self.open + 1] = order
+  end
+end
+
 function Model:act()
   local count, kind = #self.open, math.random()
   if kind < 0.5 or count == 0 then
     local id = self.next_id
-    local order = { id = id, side = math.random(BUY, SELL), quantity = math.random(1, 400), filled = 0, state = "sent" }
     local price = self.middle + math.random(-5, 5) * 100
-    local sent = self.bench:send { order_id = id, side = order.side, quantity = order.quantity, price = price, strategy = id % 3, instrument = 0,
+    local fields = { order_id = id, side = math.random(BUY, SELL), quantity = math.random(1, 400), price = price, strategy = id % 3, instrument = 0,
       flags = math.random() < 0.2 and 1 or 0, time_in_force = math.random() < 0.1 and C.TL_TIF_IOC or C.TL_TIF_GTC }
-    if not sent then return end
+    if not self.bench:send(fields) then return end
     self.next_id = id + 1
-    self.orders[id] = order
-    self.open[count + 1] = order
+    self:sent(fields)
   else
     local order = self.open[math.random(count)]
-    if kind < 0.75 then
-      if self.bench:send { kind = C.TL_COMMAND_CANCEL, order_id = order.id, strategy = order.id % 3 } then self.cancels = self.cancels + 1 end
-    else
-      local wanted = order.quantity + math.random(0, 50)
-      if self.bench:send { kind = C.TL_COMMAND_REPLACE, order_id = order.id, quantity = wanted, price = self.middle + math.random(-5, 5) * 100, strategy = order.id % 3 } then
-        self.replaces = self.replaces + 1
-      end
+    local fields = { kind = C.TL_COMMAND_CANCEL, order_id = order.id, strategy = order.id % 3 }
+    if kind >= 0.75 then
+      fields.kind, fields.price = C.TL_COMMAND_REPLACE, self.middle + math.random(-5, 5) * 100
+      fields.quantity = order.quantity + math.random(0, 50)
     end
+    if self.bench:send(fields) then self:sent(fields) end
   end
 end
 
