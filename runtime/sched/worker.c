@@ -208,12 +208,12 @@ static uint32_t operate(tl_worker *w, int64_t now_ns) {
         /* A stop is for one generation (the target): one that died before it read it has left it here. */
         if (record.kind == TL_OPERATOR_STOP) {
             if (record.target == (int32_t)w->config.epoch && w->stopping == 0) w->stopping = (int)record.word;
-            continue;
+        } else {
+            for (uint32_t a = 0; a < w->agent_count; a++)
+                if (w->agents[a].operate != NULL) w->agents[a].operate(w->agents[a].state, &record, now_ns);
         }
-        for (uint32_t a = 0; a < w->agent_count; a++)
-            if (w->agents[a].operate != NULL) w->agents[a].operate(w->agents[a].state, &record, now_ns);
+        tl_spsc_release(&w->operated, 1); /* not before the agents have it in their logs: a successor gets it again */
     }
-    if (count > 0) tl_spsc_release(&w->operated, count);
     return (uint32_t)count;
 }
 

@@ -32,7 +32,7 @@ end
 --- workers: { name =, tier = 0, idle = "block", policy = "shared", cpu = -1, outlive = nil, at_start = "-" }
 function M.create(workers)
   worlds = worlds + 1
-  local self = setmetatable({ dir = ("/dev/shm/tidelock-spec-%d-%d"):format(C.getpid(), worlds), workers = {}, list = workers }, World)
+  local self = setmetatable({ dir = ("/dev/shm/tidelock-sched-spec-%d-%d"):format(C.getpid(), worlds), workers = {}, list = workers }, World)
   assert(C.mkdir(self.dir, 448) == 0)
   local out = { { "master", ffi.sizeof "tl_master_page" } }
   for _, worker in ipairs(workers) do out[#out + 1] = { "out:operator:" .. worker.name, C.tl_channel_out_bytes(256, 64) } end
@@ -59,6 +59,42 @@ function M.create(workers)
   file:close()
   self.binary = program "sched_worker"
   return self
+end
+
+--- A master in this process, over all workers; it is stepped by await().
+function World:start(fields)
+  local config, out = fields or {}, ffi.new "tl_master *[1]"
+  self.socket = config.socket ~= false and self.dir .. "/control" or nil
+  self.config = ffi.new("tl_master_config", { own = self.master_region, binary = self.binary, plan = self.plan, socket = self.socket,
+    lifeline_fd = self.lifeline, restart_deaths = config.restart_deaths or 0, restart_window_ns = config.restart_window_ns or 0,
+    stop_ns = config.stop_ns or 0, policy = config.policy or 0 })
+  native.check(C.tl_master_create(self.config, out))
+  self.master, self.events, self.count = out[0], {}, {}
+  for i, worker in ipairs(self.list) do
+    native.check(C.tl_master_add(self.master, ffi.new("tl_master_worker", { name = worker.name, region = self.workers[worker.name].region,
+      strategy = worker.strategy or 0xffffffff, tier = worker.tier or 0, cpu = worker.cpu or -1, wake_fd = self.workers[worker.name].wake_fd,
+      stop_order = worker.stop_order or 0, hard_budget_ns = worker.hard_budget_ns or 0 })))
+    self.workers[worker.name].slot = self.master_page.slots[i - 1]
+  end
+  function self.step()
+    local event = C.tl_master_step(self.master, 2e6)
+    self.count[event] = (self.count[event] or 0) + 1
+    if event == C.TL_MASTER_REQUEST and self.on_request then self.on_request(ffi.string(C.tl_master_request(self.master))) end
+    return event
+  end
+  native.check(C.tl_master_start(self.master))
+  for _, worker in ipairs(self.list) do self:await_generation(worker.name, config.epoch or 1) end
+end
+
+function World:slot(name) return self.workers[name].slot end
+
+function World:death(name) return ffi.string(self:slot(name).death) end
+
+--- Waits until that generation is RUNNING, and the master knows.
+function World:await_generation(name, epoch)
+  local page = self:page(name)
+  self:await(function() return page.epoch == epoch and page.state == C.TL_WORKER_RUNNING end, ("%s in generation %d"):format(name, epoch))
+  self.step()
 end
 
 function World:page(name) return self.workers[name].page end
@@ -131,8 +167,13 @@ function World:cut_lifeline()
   self.lifeline = nil
 end
 
-function World:destroy()
+function World:end_master()
   if self.master then C.tl_master_destroy(self.master) end
+  self.master, self.step = nil, nil
+end
+
+function World:destroy()
+  self:end_master()
   for _, worker in pairs(self.workers) do
     if worker.pid then
       C.kill(worker.pid, 9)
