@@ -11,11 +11,10 @@ local M = {}
 M.VERSION = 1
 
 --- Slots, and bytes of a slot.
-M.capacity = { commands = 4096, reports = 2048, venue_commands = 4096, venue_reports = 4096, market = 16384, feed = 65536, signals = 1024, log = 256,
+M.capacity = { commands = 4096, reports = 2048, venue_commands = 4096, venue_reports = 4096, market = 16384, feed = 65536, log = C.TL_LIVE_LINES,
   operator = C.TL_MASTER_OPERATOR_CAPACITY, input_log = 131072, counters = 256, positions = 4096, orders = 4096 }
 
-local BYTES = { command = 128, message = 256, report = 96, event = 64, signal = 128, log = 512, operator = 64, page = 4096 }
-local STRATEGY_CHECKPOINT_BYTES = 8 * 1048576
+local BYTES = { command = 128, message = 256, report = 96, event = 64, operator = 64 }
 
 local function sections()
   local list = {}
@@ -84,24 +83,25 @@ local function house(plan)
   return { file = "house", sections = list }
 end
 
-local function of_strategy(strategy)
+local function of_strategy(plan, strategy)
   local list, add = sections()
   local cap = M.capacity
   add_common(add)
   add("out:commands", out_bytes(cap.commands, BYTES.command))
   add("in:reports", C.tl_channel_in_bytes())
-  add("input_log", BYTES.page + cap.input_log * BYTES.event)
-  add("checkpoint.0", STRATEGY_CHECKPOINT_BYTES)
-  add("checkpoint.1", STRATEGY_CHECKPOINT_BYTES)
-  add("signals", C.tl_broadcast_bytes(cap.signals, BYTES.signal))
-  add("log", C.tl_broadcast_bytes(cap.log, BYTES.log))
+  local checkpoint = C.tl_live_checkpoint_bytes(plan.instrument_capacity)
+  add("input_log", C.tl_input_log_bytes(cap.input_log))
+  add("checkpoint.0", checkpoint)
+  add("checkpoint.1", checkpoint)
+  add("signals", C.tl_live_signals_bytes())
+  add("log", C.tl_live_lines_bytes())
   return { file = "s." .. strategy.name, sections = list }
 end
 
 --- All regions of a plan: list of { file =, sections = { { name =, bytes = } } }.
 function M.regions(plan)
   local list = { master(plan), instruments(plan), io(plan), house(plan) }
-  for _, strategy in ipairs(plan.strategies) do list[#list + 1] = of_strategy(strategy) end
+  for _, strategy in ipairs(plan.strategies) do list[#list + 1] = of_strategy(plan, strategy) end
   return list
 end
 

@@ -1,0 +1,232 @@
+--- A live session from the configuration to the summary: makes the plan and the instance, drives the master, tells what happens, cleans up.
+local native = require "tidelock.native"
+local control = require "tidelock.live.control"
+local instances = require "tidelock.live.instance"
+local layout = require "tidelock.live.layout"
+local market = require "tidelock.live.market"
+local plans = require "tidelock.live.plan"
+local status = require "tidelock.live.status"
+local summary = require "tidelock.live.summary"
+local system = require "tidelock.live.system"
+local C, ffi, check = native.C, native.ffi, native.check
+
+jit.off(true, true) -- it looks at memory that others write
+
+local M = {}
+local Session = {}
+Session.__index = Session
+
+local STEP_NS, STATUS_NS, START_NS = 100e6, 1e9, 30e9
+local LEVELS = { [0] = "debug", "info", "warn", "error" }
+
+--- A line on standard error, also where a status line stands.
+function Session:say(text)
+  if self.shown then io.stderr:write "\r\27[K" end
+  self.shown = nil
+  io.stderr:write((text:gsub("[%z\1-\8\11-\31\127]", " ")), "\n")
+  io.stderr:flush()
+end
+
+function Session:open_master()
+  local plan, inst = self.plan, self.instance
+  local out = ffi.new "tl_master *[1]"
+  self.master_config = ffi.new("tl_master_config", {
+    own = inst:region("master", true), binary = self.binary, plan = inst.directory .. "/plan", socket = inst.directory .. "/control",
+    lifeline_fd = inst.lifeline, restart_deaths = plan.restart.deaths, restart_window_ns = plan.restart.window, policy = plan.policy,
+  })
+  self.kept[#self.kept + 1] = { self.binary, inst.directory .. "/plan", inst.directory .. "/control" }
+  check(C.tl_master_create(self.master_config, out))
+  self.master = out[0]
+  for _, process in ipairs(plan.processes) do
+    local strategy = process.strategy and plan.strategies[process.strategy].id or 0xffffffff
+    check(C.tl_master_add(self.master, ffi.new("tl_master_worker", {
+      name = process.name, region = inst:region(process.region), strategy = strategy, tier = process.tier, cpu = process.cpu,
+      wake_fd = plan.wake[process.name], stop_order = process.stop_order, hard_budget_ns = process.hard_ns,
+    })))
+  end
+end
+
+--- Readers of the strategies' log rings.
+function Session:open_logs()
+  self.logs = {}
+  for _, one in ipairs(self.plan.strategies) do
+    local reader = ffi.new "tl_broadcast_reader"
+    local section = instances.section(self.instance:region("s." .. one.name), "log", "const uint8_t *")
+    check(C.tl_broadcast_attach_reader(reader, section, layout.capacity.log, ffi.sizeof "tl_live_line"))
+    self.logs[#self.logs + 1] = { name = one.name, reader = reader }
+  end
+  self.lines, self.lost = ffi.new "tl_live_line[64]", ffi.new "uint64_t[1]"
+end
+
+function Session:print_logs()
+  for _, log in ipairs(self.logs or {}) do
+    repeat
+      local count = C.tl_broadcast_copy(log.reader, self.lines, 64, self.lost)
+      if self.lost[0] > 0 and not self.options.quiet then self:say(("%s: %d log lines were lost"):format(log.name, tonumber(self.lost[0]))) end
+      for i = 0, count - 1 do
+        local line = self.lines[i]
+        local text = ffi.string(line.text)
+        if line.further ~= 0 then
+          log.text = (log.text or "") .. text
+        else
+          self:flush_log(log)
+          log.level, log.text = line.level, text
+        end
+      end
+      C.tl_broadcast_take(log.reader, count)
+    until count == 0
+    self:flush_log(log)
+  end
+end
+
+function Session:flush_log(log)
+  if not log.text then return end
+  if not self.options.quiet then self:say(("%s: %s: %s"):format(log.name, LEVELS[log.level] or "info", log.text)) end
+  log.text = nil
+end
+
+--- What the slots and pages tell that was not said yet: notes, deaths, restarts, quarantine.
+function Session:tell_workers()
+  local now = self.view:workers(self.view:copy_master())
+  for _, w in ipairs(now) do
+    local before = self.told[w.name] or { deaths = w.deaths, generation = w.generation, state = "new", note = "" }
+    if w.deaths > before.deaths then
+      self:say(("%s died: %s"):format(w.name, w.death ~= "" and w.death or w.failure ~= "" and w.failure or "no reason is known"))
+    end
+    if w.state == "quarantined" and before.state ~= "quarantined" then
+      self:say(("%s is quarantined: it died %d times within %s; it stays down until the instance is started again"):format(w.name, w.deaths,
+        require("tidelock.duration").format(self.plan.restart.window)))
+    elseif w.state == "running" and before.state ~= "running" and w.generation > 1 and (w.generation > before.generation or before.state == "waiting") then
+      self:say(("%s runs again as generation %d%s"):format(w.name, w.generation,
+        w.restart_ns > 0 and (", %.0f ms after the death"):format(w.restart_ns / 1e6) or ""))
+    end
+    if w.note ~= "" and w.note ~= before.note then self:say(("%s: %s"):format(w.name, w.note)) end
+    if w.state == "running" then before.generation, before.state = w.generation, w.state end
+    self.told[w.name] = { deaths = w.deaths, state = w.state, note = w.note, generation = w.state == "running" and w.generation or before.generation }
+  end
+  return now
+end
+
+--- True once all run; raises when one could not begin.
+function Session:started()
+  local all = true
+  for _, w in ipairs(self.view:workers(self.view:copy_master())) do
+    if (w.deaths > self.deaths_before[w.name] or w.state == "failed") and not self.ran[w.name] then
+      error(("%s could not begin: %s"):format(w.name, w.failure ~= "" and w.failure or w.death ~= "" and w.death or "no reason is known"), 0)
+    end
+    self.ran[w.name] = self.ran[w.name] or w.state == "running"
+    all = all and self.ran[w.name]
+  end
+  return all
+end
+
+function Session:status_line()
+  if self.options.quiet then return end
+  local now = self.view:read()
+  local text = summary.line(now, self.last)
+  self.last = now
+  if self.terminal then
+    io.stderr:write("\r", text, "\27[K")
+    self.shown = true
+  else
+    io.stderr:write(text, "\n")
+  end
+  io.stderr:flush()
+end
+
+function Session:stop()
+  if self.stopping then return end
+  self.stopping = true
+  C.tl_master_stop(self.master)
+end
+
+--- Until all workers have ended. Returns why the session did not go well, nil when it did.
+function Session:drive()
+  local begin = tonumber(C.tl_clock_monotonic_ns())
+  local due, ends
+  while true do
+    local event = C.tl_master_step(self.master, STEP_NS)
+    local now = tonumber(C.tl_clock_monotonic_ns())
+    self:print_logs()
+    if event == C.TL_MASTER_ENDED then break end
+    if event == C.TL_MASTER_SIGNAL then
+      self:say "stopping"
+      self:stop()
+    elseif event == C.TL_MASTER_KILL then
+      self:say "the kill switch was thrown: everything is cancelled, nothing is sent until it is lifted"
+    elseif event == C.TL_MASTER_REQUEST then
+      local ok, reply = pcall(control.answer, self, ffi.string(C.tl_master_request(self.master)))
+      C.tl_master_reply(self.master, ok and reply or control.refusal(tostring(reply)))
+    end
+    if not due and not self.stopping then
+      local ok, all = pcall(self.started, self)
+      if not ok then
+        self.failure = self.failure or all
+        self:stop()
+      elseif all then
+        due, ends = now + STATUS_NS, self.options.duration_ns and now + self.options.duration_ns
+      elseif now - begin > START_NS then
+        self.failure = "the workers did not begin within 30 s"
+        self:stop()
+      end
+    end
+    self:tell_workers()
+    if due and now >= due and not self.stopping then
+      self:status_line()
+      due = due + STATUS_NS
+    end
+    if ends and now >= ends then self:stop() end
+  end
+end
+
+--- Begins and drives; `self` keeps what must be undone.
+function Session:live()
+  local plan, inst = self.plan, self.instance
+  self.view = status.open(inst.directory, plan)
+  self:open_logs()
+  self.deaths_before, self.ran, self.told = {}, {}, {}
+  self:open_master()
+  for _, w in ipairs(self.view:workers(self.view:copy_master())) do
+    self.deaths_before[w.name] = w.deaths
+    self.told[w.name] = { deaths = w.deaths, generation = w.generation, state = "new", note = "" }
+  end
+  check(C.tl_master_start(self.master))
+  self:drive()
+  self:print_logs()
+  if self.shown then io.stderr:write "\r\27[K" end
+  self.shown = nil
+  local now = self.view:read()
+  now.state = "stopped"
+  if self.failure then error(self.failure, 0) end
+  if self.options.json then
+    print(status.json(now))
+  else
+    io.stdout:write(summary.text(now, { market = market.describe(plan.market) }), "\n")
+  end
+end
+
+--- Runs an instance to its end; the exit code.
+---@param settings table a checked configuration
+---@param options table library, config_path, shm_dir, duration_ns, record, discard, quiet, json
+function M.run(settings, options)
+  local plan, made = plans.build(settings, options)
+  plan.record = options.record
+  local self = setmetatable({ plan = plan, options = options, kept = {}, terminal = system.is_terminal(2) }, Session)
+  self.binary = system.absolute "/proc/self/exe"
+  local draft = options.record and require("tidelock.draft").open(options.record)
+  self.instance = instances.open(plan, made, options.discard)
+  if not options.quiet then
+    for _, note in ipairs(made.notes) do self:say(note) end
+    if self.instance.discarded then self:say "what an earlier start had left behind was given up" end
+  end
+  local ok, why = pcall(self.live, self)
+  if self.master then C.tl_master_destroy(self.master) end
+  if self.view then self.view:close() end
+  local gone, harm = pcall(self.instance.remove, self.instance)
+  if draft then self:finish_record(draft, ok) end
+  if not ok then error(why, 0) end
+  if not gone then error(harm, 0) end
+  return 0
+end
+
+return M
