@@ -1,6 +1,7 @@
 --- For specs: what shared memory looks like at each instruction of a piece of work, as a process that dies just there leaves it.
 ---
---- The work is done by a child that is single-stepped (ptrace); whenever an instruction has changed the shared memory, `each` is called while the child stands still.
+--- The work is done by a child that is single-stepped (ptrace); whenever an instruction has changed the shared memory, `each` is called while
+--- the child stands still.
 local ffi = require "ffi"
 
 ffi.cdef [[
@@ -14,8 +15,8 @@ local SIGTRAP, SIGSTOP = 5, 19
 
 local M = {}
 
---- `memory` is a list of { pointer, bytes } that the child writes; `spawn` and `kill` are those of live_venue. The child does `work` twice; before the second time,
---- which is the one that counts, `between` is called here. Returns the number of images, nil where a process cannot be traced.
+--- `memory` is a list of { pointer, bytes } that the child writes; `spawn` and `kill` are those of live_venue. The child does `work` twice; before
+--- the second time, which is the one that counts, `between` is called here. Returns the number of images, nil where a process cannot be traced.
 function M.walk(spawn, kill, memory, work, between, each)
   local child = spawn(function()
     if ffi.C.ptrace(TRACE_ME, 0, nil, nil) ~= 0 then ffi.C._exit(3) end

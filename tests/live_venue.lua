@@ -68,8 +68,10 @@ end
 --- The gateway's ends of the two channels.
 function Bench:attach_gateway()
   self.command_end, self.report_end = ffi.new "tl_spsc_producer", ffi.new "tl_spsc_consumer"
-  native.check(tonumber(C.tl_channel_producer(self.command_end, self:section(self.io, "out:venue.commands"), self:section(self.house, "in:venue.commands"), COMMANDS, 128)))
-  native.check(tonumber(C.tl_channel_consumer(self.report_end, self:section(self.house, "out:venue.reports"), self:section(self.io, "in:venue.reports"), REPORTS, 96)))
+  local commands, taken = self:section(self.io, "out:venue.commands"), self:section(self.house, "in:venue.commands")
+  local reports, seen = self:section(self.house, "out:venue.reports"), self:section(self.io, "in:venue.reports")
+  native.check(tonumber(C.tl_channel_producer(self.command_end, commands, taken, COMMANDS, 128)))
+  native.check(tonumber(C.tl_channel_consumer(self.report_end, reports, seen, REPORTS, 96)))
 end
 
 function Bench:instruments_of(symbols, seed)

@@ -694,7 +694,8 @@ uint64_t tl_replay_messages(const tl_replay *r) {
 }
 
 void tl_replay_problems(const tl_replay *r, tl_itch_problem_counts *counts) {
-    *counts = r->source != NULL ? (tl_itch_problem_counts){0} : *tl_itch_problems(r->reader);
+    memset(counts, 0, sizeof *counts);
+    if (r->reader != NULL) *counts = *tl_itch_problems(r->reader);
     tl_itch_merge_problems(counts, &r->problems);
     tl_itch_merge_problems(counts, &r->nameless);
 }
