@@ -131,6 +131,8 @@ local function prepare(given, link, group, level)
   return part
 end
 
+context.prepare_order = prepare
+
 --- Sends all of a group, or none: nil and the error of the first that would be refused.
 local function send_group(parts)
   if not context.bound then error("orders are sent from handlers, not while the script is loaded", 3) end

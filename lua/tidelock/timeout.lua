@@ -113,6 +113,20 @@ function M.current()
   return scope_ns and deadline_at(scope_ns) or nil
 end
 
+--- The scope's deadline (int64, nil for none), and changing it: for sagas, whose functions carry their own. Returns the one before.
+function context.current_scope() return scope_ns end
+function context.scope(ns)
+  local previous = scope_ns
+  if ns ~= previous then
+    scope_ns = ns
+    C.tl_runtime_scope(context.host, ns or 0)
+  end
+  return previous
+end
+
+--- timeout.saga(name, duration, fn, ...): see runtime/saga.lua.
+M.saga = require("tidelock.runtime.saga").start
+
 -- ---- timers ----
 
 local functions, names = {}, {} -- by id

@@ -680,6 +680,7 @@ static uint32_t poll_records(void *context, tl_input_log *log, uint32_t max_reco
     tl_backtest *b = context;
     (void)log;
     collect(b);
+    if (tl_mirror_sagas(b->mirror) > 0) b->handled_kinds |= 1ull << TL_EVENT_REPORT; /* its steps follow on reports */
     if (b->quantum <= 0 || b->no_memory || b->stage == STAGE_ENDED || b->commands_at_once >= MAX_AT_ONCE) return 0;
     return serve_next(b, max_records > MAX_BATCH ? MAX_BATCH : max_records);
 }

@@ -67,9 +67,10 @@ struct tl_recorder {
     uint32_t path_count;
 };
 
-/* The strategy's own counter in an order id (strategy << 40 | counter). */
+/* The place of an order id (strategy << 40 | counter): the strategy's own by their counter, the gateway's from the end. */
 static uint64_t counter_of(uint64_t order_id) {
-    return order_id & ((1ull << 40) - 1);
+    uint64_t counter = order_id & ((1ull << 40) - 1);
+    return counter & TL_GATEWAY_ORDER_ID ? TL_RECORDER_ORDERS - (counter ^ TL_GATEWAY_ORDER_ID) : counter;
 }
 
 tl_recorder *tl_recorder_create(const tl_instruments *instruments, const tl_gateway *gateway, uint32_t strategy,
@@ -368,6 +369,27 @@ static tl_record_order *order_of(const tl_recorder *r, uint64_t order_id) {
     return order->order_id == order_id ? order : NULL;
 }
 
+static void add_order(tl_recorder *r, const tl_command *command, int64_t now_ns) {
+    r->totals.orders++;
+    uint64_t counter = counter_of(command->order_id);
+    if (counter >= TL_RECORDER_ORDERS || r->order_count == TL_RECORDER_ORDERS) return;
+    tl_record_order *order = &r->orders[r->order_count++];
+    r->order_index[counter] = (uint32_t)r->order_count;
+    *order = (tl_record_order){.order_id = command->order_id,
+                               .sent_ns = now_ns,
+                               .quantity = command->quantity,
+                               .price = command->price,
+                               .arrival_price = command->arrival_price,
+                               .instrument = command->instrument,
+                               .tag = command->tag,
+                               .status = TL_ORDER_PENDING_NEW,
+                               .side = command->side,
+                               .type = command->type,
+                               .time_in_force = command->time_in_force};
+    if (command->instrument < tl_instruments_count(r->instruments))
+        path_add(r, know(r, command->instrument), command->instrument);
+}
+
 void tl_recorder_command(tl_recorder *r, const tl_command *command, int64_t now_ns) {
     if (command->strategy != r->strategy) return;
     hash_command(r, command);
@@ -375,27 +397,12 @@ void tl_recorder_command(tl_recorder *r, const tl_command *command, int64_t now_
     r->totals.last_ns = now_ns;
     tl_record_order *order = order_of(r, command->order_id);
     switch (command->kind) {
-    case TL_COMMAND_NEW: {
-        r->totals.orders++;
-        uint64_t counter = counter_of(command->order_id);
-        if (order != NULL || counter >= TL_RECORDER_ORDERS || r->order_count == TL_RECORDER_ORDERS) return;
-        order = &r->orders[r->order_count++];
-        r->order_index[counter] = (uint32_t)r->order_count;
-        *order = (tl_record_order){.order_id = command->order_id,
-                                   .sent_ns = now_ns,
-                                   .quantity = command->quantity,
-                                   .price = command->price,
-                                   .arrival_price = command->arrival_price,
-                                   .instrument = command->instrument,
-                                   .tag = command->tag,
-                                   .status = TL_ORDER_PENDING_NEW,
-                                   .side = command->side,
-                                   .type = command->type,
-                                   .time_in_force = command->time_in_force};
-        if (command->instrument < tl_instruments_count(r->instruments))
-            path_add(r, know(r, command->instrument), command->instrument);
+    case TL_COMMAND_NEW:
+        if (order == NULL)
+            add_order(r, command, now_ns);
+        else
+            r->totals.orders++;
         break;
-    }
     case TL_COMMAND_REPLACE:
         r->totals.replaces++;
         if (order == NULL) return;
@@ -525,9 +532,27 @@ static void move_order(tl_record_order *order, const tl_report *report, int64_t 
     }
 }
 
+/* An order that the gateway sends to undo a saga's leg: told, not asked. */
+static void on_undo(tl_recorder *r, const tl_report *report, int64_t now_ns) {
+    tl_command c = {.order_id = report->order_id,
+                    .instrument = report->instrument,
+                    .quantity = report->quantity,
+                    .price = report->price,
+                    .arrival_price = report->value};
+    tl_undo_terms_read(report->fee_e8, &c);
+    const tl_record_order *leg = order_of(r, report->execution_id);
+    c.tag = leg != NULL ? leg->tag : 0;
+    add_order(r, &c, now_ns);
+}
+
 void tl_recorder_report(tl_recorder *r, const tl_report *report, int64_t now_ns) {
     if (report->strategy != r->strategy) return;
     r->totals.last_ns = now_ns;
+    if (report->kind == TL_REPORT_SAGA) return;
+    if (report->kind == TL_REPORT_UNDO) {
+        on_undo(r, report, now_ns);
+        return;
+    }
     unsigned reason = report->reason < TL_REASONS ? report->reason : TL_REASON_NONE;
     switch (report->kind) {
     case TL_REPORT_REJECTED:

@@ -108,10 +108,11 @@ tl_status tl_host_create(const tl_host_config *config, tl_host **out) {
     h->view = tl_view_create(config->instruments);
     h->timers = tl_timers_create(config->calendars);
     h->times = calloc(TL_STAGES, sizeof *h->times);
+    h->signals = calloc(TL_SIGNALS_KEPT, sizeof *h->signals);
     h->mirror = h->view ? tl_mirror_create(h->view, config->instruments, config->strategy, config->epoch) : NULL;
     if (h->mirror) h->sent_count = tl_mirror_sent(h->mirror);
     tl_status status = tl_input_log_init(&h->log, LOG_SLOTS);
-    if (status == TL_OK && (!h->kept || !h->view || !h->timers || !h->times || !h->mirror))
+    if (status == TL_OK && (!h->kept || !h->view || !h->timers || !h->times || !h->signals || !h->mirror))
         status = no_memory("a strategy's host");
     if (status == TL_OK) status = open_state(h);
     if (status != TL_OK) {
@@ -136,6 +137,7 @@ void tl_host_destroy(tl_host *h) {
     tl_view_destroy(h->view);
     tl_timers_destroy(h->timers);
     tl_kept_destroy(h->kept);
+    tl_host_signals_close(h);
     tl_input_log_close(&h->log);
     for (uint32_t i = 0; i < h->param_count; i++) {
         free(h->params[i].symbol);

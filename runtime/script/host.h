@@ -158,6 +158,21 @@ bool tl_host_take_timer(tl_host *host, int64_t now_ns, tl_event *event);
 /* The same without taking it, for a host whose hooks say live. */
 bool tl_host_due_timer(const tl_host *host, int64_t now_ns, tl_event *event);
 
+/* Signals (signal.send) that wait to be taken, first in first out; the last TL_SIGNALS_KEPT are kept. `sent` counts all. Whoever runs several strategies takes them after each
+ * drain, and appends them to the others' logs as TL_EVENT_SIGNAL; in a backtest there is nobody to take them. */
+enum { TL_SIGNAL_NAME_BYTES = 64, TL_SIGNALS_KEPT = 1024 };
+typedef struct tl_signal {
+    uint64_t input_sequence; /* the event in whose handler it was sent */
+    double value;
+    char name[TL_SIGNAL_NAME_BYTES]; /* zero-terminated */
+} tl_signal;
+bool tl_host_take_signal(tl_host *host, tl_signal *signal);
+uint64_t tl_host_signals_sent(const tl_host *host);
+
+/* The names that on_signal's `from` and on_venue's `venue` have. TL_ERR_NO_MEMORY. */
+tl_status tl_host_name_peer(tl_host *host, uint32_t strategy, const char *name);
+tl_status tl_host_name_venue(tl_host *host, uint32_t venue, const char *name);
+
 /* What the strategy logged, recorded and counted (see kept.h). */
 const tl_kept *tl_host_kept(const tl_host *host);
 

@@ -8,7 +8,15 @@
 #include "script/runtime.h"
 #include "script/state.h"
 
-enum { TIME_OCTAVES = 40, TIME_STEPS = 16, MAX_DATA_INPUTS = 64, TEXT_BYTES = 256, TIMED_AT_FIRST = 256, TIMED_ONE_IN = 64 };
+enum {
+    TIME_OCTAVES = 40,
+    TIME_STEPS = 16,
+    MAX_DATA_INPUTS = 64,
+    TEXT_BYTES = 256,
+    UNTOLD_SAGAS = 64,
+    TIMED_AT_FIRST = 256,
+    TIMED_ONE_IN = 64
+};
 
 /* Times of one handler: counts by octave and sixteenths of it. The first calls are all timed, then one in 64, which counts for 64. */
 typedef struct handler_times {
@@ -29,6 +37,17 @@ typedef struct data_input {
     double *current;   /* column_count values of the record in hand */
 } data_input;
 
+/* A name by number. */
+typedef struct known_name {
+    uint32_t number;
+    char *name;
+} known_name;
+
+typedef struct known_names {
+    known_name *names;
+    uint32_t count;
+} known_names;
+
 typedef struct override {
     char *symbol; /* NULL: for all */
     char *name;
@@ -36,7 +55,9 @@ typedef struct override {
 } override;
 
 /* Stages that go to Lua whether or not the script has a handler. */
-enum { ALWAYS_WANTED = 1 << TL_STAGE_TIMER | 1 << TL_STAGE_PHASE | 1 << TL_STAGE_PARAM };
+enum {
+    ALWAYS_WANTED = 1 << TL_STAGE_TIMER | 1 << TL_STAGE_PHASE | 1 << TL_STAGE_PARAM | 1 << TL_STAGE_SAGA | 1 << TL_STAGE_STEP
+};
 
 /* Where things stand on the Lua stack. */
 enum { AT_ON_ERROR = 1, AT_BOOT, AT_DRAIN, AT_REPORT };
@@ -58,8 +79,11 @@ struct tl_host {
     uint32_t wanted;   /* bit per stage that goes to Lua */
     uint32_t handlers; /* bit per stage that has a handler */
     uint32_t instrument_count;
-    int in_hand; /* stage whose handler runs */
-    int pending; /* the next stage of the same record */
+    int in_hand;                    /* stage whose handler runs */
+    int pending;                    /* the next stage of the same record */
+    uint32_t untold_count;          /* sagas that ended before the start: on_saga is told behind it */
+    tl_report untold[UNTOLD_SAGAS]; /* the first of them */
+    uint32_t step;                  /* saga of which the record in hand closed a leg: its step comes last */
     bool timer_set;
     bool scoped;
     bool started;
@@ -96,6 +120,10 @@ struct tl_host {
     uint32_t *changed; /* subscriptions that handlers changed */
     uint32_t changed_count;
     uint32_t changed_capacity;
+    tl_signal *signals; /* TL_SIGNALS_KEPT */
+    uint64_t signals_taken, signals_sent;
+    char signal_name[TL_SIGNAL_NAME_BYTES]; /* of the one in hand */
+    known_names peers, venues;
     uint32_t places; /* given out to instruments that were subscribed */
     /* the declaration, as text of C's own: Lua strings may move out of reach */
     char *strategy_name;
@@ -114,6 +142,8 @@ struct tl_host {
     bool fills_bars;
 };
 
+/* host_signal.c */
+void tl_host_signals_close(tl_host *host);
 /* host.c */
 void tl_host_data_retracted(tl_host *host);
 /* host_next.c: the account looks at this instrument from now on. */

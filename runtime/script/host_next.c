@@ -14,7 +14,8 @@ static const char *const stage_names[TL_STAGES] = {
     [TL_STAGE_DATA] = "on_data",   [TL_STAGE_FILL] = "on_fill",     [TL_STAGE_ORDER] = "on_order",
     [TL_STAGE_TIMER] = "on_timer", [TL_STAGE_STATUS] = "on_status", [TL_STAGE_FEED] = "on_feed",
     [TL_STAGE_GAP] = "on_gap",     [TL_STAGE_PARAM] = "on_param",   [TL_STAGE_ERROR] = "on_error",
-    [TL_STAGE_SAVE] = "on_save",   [TL_STAGE_LOAD] = "on_load",
+    [TL_STAGE_SAVE] = "on_save",   [TL_STAGE_LOAD] = "on_load",     [TL_STAGE_SIGNAL] = "on_signal",
+    [TL_STAGE_VENUE] = "on_venue", [TL_STAGE_SAGA] = "on_saga",     [TL_STAGE_STEP] = "timeout.saga",
 };
 
 const char *tl_stage_name(int stage) {
@@ -129,6 +130,15 @@ static void fill_other(const tl_host *h, const tl_event *event, int64_t d) {
         h->records.other->price_unit = tl_view_at(h->view, event->instrument)->price_unit;
 }
 
+/* What is about a saga, in the record of the small kinds. */
+static void fill_saga(const tl_host *h, const tl_event *event, int64_t number, int64_t status, int64_t reason, int64_t tag) {
+    fill_other(h, event, tag);
+    h->records.other->a_n = number;
+    h->records.other->b_n = status;
+    h->records.other->c_n = reason;
+    h->records.other->instrument_n = (uint32_t)TL_NO_INSTRUMENT;
+}
+
 /* Whether a level change lies within the best `depth` levels, as they stand before it. */
 static bool within_depth(const tl_view_instrument *r, const tl_event *event, uint32_t depth) {
     const tl_view_side *side = &r->sides[event->w[3] == TL_SIDE_SELL];
@@ -166,7 +176,19 @@ static int apply_report(tl_host *h, const tl_event *event, const tl_event_tail *
     memcpy((char *)&report + sizeof event->w, tail, sizeof *tail);
     if (report.instrument < h->instrument_count) tl_host_note_traded(h, report.instrument);
     tl_mirror_event(h->mirror, event->sequence, event->ts_recv_ns);
-    if (tl_mirror_report(h->mirror, &report, event->ts_recv_ns, event->sequence, h->records.report) == 0) return 0;
+    if (report.kind == TL_REPORT_SAGA) {
+        tl_mirror_saga_ended(h->mirror, &report);
+        if (h->state == TL_HOST_BOUND && h->hooks.live) {
+            if (h->untold_count < UNTOLD_SAGAS) h->untold[h->untold_count++] = report;
+            return 0;
+        }
+        fill_saga(h, event, (int64_t)report.order_id, report.quantity, report.reason, report.price);
+        return TL_STAGE_SAGA;
+    }
+    uint32_t slot = tl_mirror_report(h->mirror, &report, event->ts_recv_ns, event->sequence, h->records.report);
+    if (slot == 0) return 0;
+    const tl_shown_order *order = &tl_mirror_orders(h->mirror)[slot];
+    if (TL_UNLIKELY(order->link_n == TL_LINK_SAGA_LEG) && !tl_order_is_open(order->status_n)) h->step = order->group_n;
     if (report.kind == TL_REPORT_FILL && wants(h, TL_STAGE_FILL)) {
         if (wants(h, TL_STAGE_ORDER)) h->pending = TL_STAGE_ORDER;
         return TL_STAGE_FILL;
@@ -309,6 +331,17 @@ static int apply(tl_host *h, const tl_event *event) {
     case TL_EVENT_PARAM:
         fill_other(h, event, 0);
         return TL_STAGE_PARAM;
+    case TL_EVENT_SIGNAL: {
+        const char *name = (const char *)(event + 1);
+        size_t length = strnlen(name, TL_SIGNAL_NAME_BYTES - 1);
+        memcpy(h->signal_name, name, length);
+        h->signal_name[length] = 0;
+        fill_other(h, event, 0);
+        return TL_STAGE_SIGNAL;
+    }
+    case TL_EVENT_VENUE:
+        fill_other(h, event, 0);
+        return TL_STAGE_VENUE;
     case TL_EVENT_START:
         return apply_start(h, event);
     case TL_EVENT_POSITION:
@@ -349,6 +382,35 @@ static bool cut_by_timer(tl_host *h) {
     return true;
 }
 
+/* What is due of sagas behind the handlers of the record in hand: a step, or the end of one that ended before the start. The stage, 0 for none. */
+static int saga_stage(tl_host *h) {
+    const tl_event in_hand = {
+        .sequence = h->sequence, .ts_recv_ns = h->now_ns, .ts_ns = h->now_ns, .instrument = (uint32_t)TL_NO_INSTRUMENT};
+    uint32_t number = h->step;
+    h->step = 0;
+    if (h->state == TL_HOST_STOPPED && tl_mirror_sagas(h->mirror) > 0) {
+        /* It takes no more steps: what it has not done is undone. */
+        tl_mirror_saga_end_all(h->mirror, TL_REASON_STOP);
+        take_sent(h);
+    }
+    if (h->state != TL_HOST_RUNNING) return 0;
+    if (number != 0) {
+        if (h->hooks.skipped_count != 0 && skips(h, h->sequence)) {
+            h->skipping = TL_STAGE_STEP;
+            return TL_STAGE_YIELD;
+        }
+        fill_saga(h, &in_hand, number, 0, 0, 0);
+        begin(h, TL_STAGE_STEP);
+        return TL_STAGE_STEP;
+    }
+    if (h->untold_count == 0) return 0;
+    const tl_report report = h->untold[0];
+    memmove(h->untold, h->untold + 1, --h->untold_count * sizeof report);
+    fill_saga(h, &in_hand, (int64_t)report.order_id, report.quantity, report.reason, report.price);
+    begin(h, TL_STAGE_SAGA);
+    return TL_STAGE_SAGA;
+}
+
 int tl_runtime_next(tl_host *h) {
     tl_input_log *log = &h->log;
     finish(h);
@@ -361,6 +423,11 @@ int tl_runtime_next(tl_host *h) {
         return stage;
     }
     for (;;) {
+        if (TL_UNLIKELY(h->step != 0 || h->untold_count != 0 ||
+                        (h->state == TL_HOST_STOPPED && tl_mirror_sagas(h->mirror) > 0))) {
+            int stage = saga_stage(h);
+            if (stage != 0) return stage;
+        }
         if (log->begin == log->end || (h->timer_set && cut_by_timer(h))) {
             h->timer_set = false;
             if (!h->poll || h->poll(h->poll_context, log, h->config.batch) == 0) return TL_STAGE_DONE;
@@ -391,6 +458,7 @@ int tl_runtime_next(tl_host *h) {
         }
         if (TL_UNLIKELY(h->hooks.skipped_count != 0) && skips(h, event->sequence)) {
             h->pending = 0;
+            h->step = 0;
             h->skipping = stage;
             return TL_STAGE_YIELD;
         }

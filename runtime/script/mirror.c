@@ -38,6 +38,8 @@ tl_mirror *tl_mirror_create(tl_view *view, const tl_instruments *instruments, ui
     mirror->last_id = (uint64_t)strategy << 40;
     mirror->attach = 1;
     mirror->attach_from = UINT64_MAX;
+    /* What a generation that left no state has opened may still be under way at the gateway. */
+    mirror->last_group = (epoch - 1) << 20;
     return mirror;
 }
 
@@ -147,31 +149,38 @@ bool mirror_read_deadline(tl_mirror *mirror, const tl_order_options *options, ui
 
 /* Sending. */
 
-/* Appends a command about an order; its caller knows that there is room. */
-static tl_command *command(tl_mirror *mirror, const tl_shown_order *order, int kind) {
+tl_command *mirror_command(tl_mirror *mirror, int kind) {
     tl_command *c = &mirror->commands[mirror->command_count++];
-    const tl_shown_quote *q = &tl_view_at(mirror->view, order->instrument_n)->quote;
-    double twice = q->bid_n + q->ask_n;
     *c = (tl_command){
         .input_sequence = mirror->input_sequence,
-        .order_id = (uint64_t)order->id_n,
         .ts_ns = mirror->now_ns,
         .strategy = mirror->strategy,
         .epoch = mirror->epoch,
         .index = mirror->index++,
-        .instrument = order->instrument_n,
+        .instrument = (uint32_t)TL_NO_INSTRUMENT,
         .kind = (uint8_t)kind,
-        .side = order->side_n,
-        .type = order->type_n,
-        .time_in_force = order->time_in_force_n,
-        .link = order->link_n,
-        .flags = order->flags_n,
-        .group = order->group_n,
-        .tag = order->tag_n,
         .price = TL_ABSENT,
         .stop_price = TL_ABSENT,
-        .arrival_price = isnan(twice) ? TL_ABSENT : (int64_t)twice,
+        .arrival_price = TL_ABSENT,
     };
+    return c;
+}
+
+/* Appends a command about an order; its caller knows that there is room. */
+static tl_command *command(tl_mirror *mirror, const tl_shown_order *order, int kind) {
+    tl_command *c = mirror_command(mirror, kind);
+    const tl_shown_quote *q = &tl_view_at(mirror->view, order->instrument_n)->quote;
+    double twice = q->bid_n + q->ask_n;
+    c->order_id = (uint64_t)order->id_n;
+    c->instrument = order->instrument_n;
+    c->side = order->side_n;
+    c->type = order->type_n;
+    c->time_in_force = order->time_in_force_n;
+    c->link = order->link_n;
+    c->flags = order->flags_n;
+    c->group = order->group_n;
+    c->tag = order->tag_n;
+    if (!isnan(twice)) c->arrival_price = (int64_t)twice;
     return c;
 }
 
@@ -260,8 +269,7 @@ uint32_t mirror_place(tl_mirror *mirror, const tl_instrument *instrument, int si
     return slot;
 }
 
-/* Checks a new order and turns it into mantissas. */
-static bool read_request(tl_mirror *mirror, uint32_t instrument_id, int side, double quantity, double price,
+bool mirror_read_request(tl_mirror *mirror, uint32_t instrument_id, int side, double quantity, double price,
                          const tl_order_options *options, mirror_request *ask) {
     if (!mirror_may_send(mirror, instrument_id)) return false;
     const tl_instrument *instrument = tl_instruments_at(mirror->instruments, instrument_id);
@@ -287,14 +295,14 @@ uint32_t tl_mirror_send(tl_mirror *mirror, uint32_t instrument, int side, double
                         const tl_order_options *options) {
     mirror_request ask;
     if (!options) options = &mirror_plain_options;
-    if (!read_request(mirror, instrument, side, quantity, price, options, &ask)) return 0;
+    if (!mirror_read_request(mirror, instrument, side, quantity, price, options, &ask)) return 0;
     return mirror_place(mirror, tl_instruments_at(mirror->instruments, instrument), side, &ask, options);
 }
 
 bool tl_mirror_check(tl_mirror *mirror, uint32_t instrument, int side, double quantity, double price,
                      const tl_order_options *options) {
     mirror_request ask;
-    return read_request(mirror, instrument, side, quantity, price, options ? options : &mirror_plain_options, &ask);
+    return mirror_read_request(mirror, instrument, side, quantity, price, options ? options : &mirror_plain_options, &ask);
 }
 
 /* Requests about an open order. */
@@ -367,8 +375,15 @@ bool mirror_cancel(tl_mirror *mirror, uint32_t slot) {
     return true;
 }
 
+/* An undo order is the gateway's matter. */
+static bool is_own(tl_mirror *mirror, const tl_shown_order *order) {
+    return !(order->flags_n & TL_FLAG_UNDO) ||
+           mirror_refuse(mirror, TL_REASON_ILLEGAL_STATE, FIELD_NONE, order->instrument_n, NAN, NAN);
+}
+
 bool tl_mirror_cancel(tl_mirror *mirror, uint32_t slot, uint32_t generation) {
-    return open_order(mirror, slot, generation) && mirror_cancel(mirror, slot);
+    const tl_shown_order *order = open_order(mirror, slot, generation);
+    return order && is_own(mirror, order) && mirror_cancel(mirror, slot);
 }
 
 bool mirror_ask_replace(tl_mirror *mirror, uint32_t slot, double price_n, double quantity_n, int64_t deadline_ns) {
@@ -396,7 +411,7 @@ bool mirror_ask_replace(tl_mirror *mirror, uint32_t slot, double price_n, double
 
 bool tl_mirror_replace(tl_mirror *mirror, uint32_t slot, uint32_t generation, double price, double quantity, int rounding) {
     tl_shown_order *order = open_order(mirror, slot, generation);
-    if (!order || !mirror_may_send(mirror, order->instrument_n)) return false;
+    if (!order || !is_own(mirror, order) || !mirror_may_send(mirror, order->instrument_n)) return false;
     const tl_instrument *instrument = tl_instruments_at(mirror->instruments, order->instrument_n);
     double price_n = order->wanted_price_n, quantity_n = order->wanted_quantity_n;
     int64_t mantissa;
@@ -428,7 +443,7 @@ uint32_t tl_mirror_cancel_all(tl_mirror *mirror, uint32_t instrument, int side, 
     for (uint32_t slot = tl_mirror_first(mirror, instrument, side); slot != 0;
          slot = tl_mirror_next(mirror, slot, instrument, side)) {
         const tl_shown_order *order = &mirror->slots.orders[slot];
-        if (tag != 0 && order->tag_n != tag) continue;
+        if ((tag != 0 && order->tag_n != tag) || (order->flags_n & TL_FLAG_UNDO)) continue;
         bool new = order->request_n != TL_COMMAND_CANCEL && order->queued_n != TL_COMMAND_CANCEL;
         if (mirror_cancel(mirror, slot) && new) asked++;
     }
@@ -465,7 +480,9 @@ uint32_t tl_mirror_next(const tl_mirror *mirror, uint32_t slot, uint32_t instrum
 uint32_t tl_mirror_visit(const tl_mirror *mirror, uint32_t slot, double last_id) {
     if (slot == 0 || slot > mirror->slots.high) return 0;
     const tl_shown_order *order = &mirror->slots.orders[slot];
-    return tl_order_is_open(order->status_n) && order->id_n <= last_id ? slot : 0;
+    /* Orders of the gateway's own come between handlers, never during a walk. */
+    bool newer = order->id_n > last_id && !(order->flags_n & TL_FLAG_UNDO);
+    return tl_order_is_open(order->status_n) && !newer ? slot : 0;
 }
 
 uint32_t tl_mirror_open_count(const tl_mirror *mirror, uint32_t instrument, int side) {

@@ -69,6 +69,36 @@ const char *tl_mirror_tag_name(const tl_mirror *mirror, uint32_t tag);
 /* A group number for orders that hang together (OCO, bracket). */
 uint32_t tl_mirror_new_group(tl_mirror *mirror);
 
+/* ---- sagas (gateway/saga.h) ---- */
+
+/* How a leg is to be undone other than by flattening it. */
+typedef struct tl_mirror_undo {
+    uint32_t instrument;
+    uint32_t side;
+    double quantity; /* for the whole leg */
+    double price;    /* NaN for a market order */
+    const tl_order_options *options;
+} tl_mirror_undo;
+
+/* Opens a saga that has to be done by undo_ns, and undone by the deadline; its number, 0 with the error set. `tag` is its name. */
+uint32_t tl_mirror_saga(tl_mirror *mirror, int64_t deadline_ns, int64_t undo_ns, uint32_t tag);
+/* Whether tl_mirror_saga_leg() would take a leg and its way back (NULL: flatten it). */
+bool tl_mirror_saga_check(tl_mirror *mirror, uint32_t saga, uint32_t instrument, int side, double quantity, double price,
+                          const tl_order_options *options, const tl_mirror_undo *undo);
+/* Sends a leg of an open saga; the slot, or 0 with the error set. */
+uint32_t tl_mirror_saga_leg(tl_mirror *mirror, uint32_t saga, uint32_t instrument, int side, double quantity, double price,
+                            const tl_order_options *options, const tl_mirror_undo *undo);
+/* Says that a saga is done (TL_REASON_NONE) or is to be undone. False when nothing is known of it, or it was said before. */
+bool tl_mirror_saga_end(tl_mirror *mirror, uint32_t saga, int reason);
+/* The same of all that are open. */
+void tl_mirror_saga_end_all(tl_mirror *mirror, int reason);
+/* A TL_REPORT_SAGA from the log: a saga has ended. */
+void tl_mirror_saga_ended(tl_mirror *mirror, const tl_report *report);
+/* Sagas whose end was not told yet: a hand-over and a checkpoint wait for them, as a running function can be neither moved nor kept. */
+uint32_t tl_mirror_sagas(const tl_mirror *mirror);
+/* The leg's order after a slot (0: the first) that belongs to a saga; 0 for no more. Looks through all slots: for sagas of an earlier generation. */
+uint32_t tl_mirror_saga_next_leg(const tl_mirror *mirror, uint32_t saga, uint32_t slot);
+
 const tl_send_error *tl_mirror_error(const tl_mirror *mirror);
 
 /* A report from the log: moves the order, the position in the view (before the handlers run), sends what was queued behind an answered request. Fills `shown`.

@@ -108,7 +108,8 @@ uint32_t tl_mirror_attached(tl_mirror *mirror, int64_t now_ns) {
     for (uint32_t slot = mirror->slots.all.first; slot != 0; slot = next) {
         next = mirror->slots.privates[slot].next_all;
         tl_shown_order *order = &mirror->slots.orders[slot];
-        if (mirror->slots.privates[slot].attach == mirror->attach || order->id_n > (double)mirror->attach_from) continue;
+        if (mirror->slots.privates[slot].attach == mirror->attach) continue;
+        if (order->id_n > (double)mirror->attach_from && !(order->flags_n & TL_FLAG_UNDO)) continue;
         order->status_n = order->status_before_n = TL_ORDER_CANCELED;
         order->reason_n = TL_REASON_UNKNOWN_ORDER;
         order->request_n = order->queued_n = 0;
@@ -125,5 +126,6 @@ void tl_mirror_attaching(tl_mirror *mirror) {
 }
 
 void tl_mirror_ids_from(tl_mirror *mirror, uint64_t last_id) {
-    if (last_id >> 40 == mirror->strategy && last_id > mirror->last_id) mirror->last_id = last_id;
+    if (last_id >> 40 == mirror->strategy && last_id > mirror->last_id && !(last_id & TL_GATEWAY_ORDER_ID))
+        mirror->last_id = last_id;
 }

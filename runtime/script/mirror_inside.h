@@ -17,6 +17,7 @@ enum {
     MAX_COMMANDS = 1 << 17, /* sent by one batch and not taken yet */
     MAX_QUOTES = 1 << 16,   /* distinct (instrument, side, tag) that order.quote ever kept */
     MAX_TAGS = 65536,
+    MAX_SAGAS = 1024, /* open; the gateway takes as many */
     QUOTE_INDEX = MAX_QUOTES * 2
 };
 
@@ -50,6 +51,13 @@ typedef struct mirror_quote {
     tl_order_options options; /* of the order to be sent then */
 } mirror_quote;
 
+/* A saga whose end was not told yet. */
+typedef struct mirror_saga {
+    int64_t undo_ns;
+    uint32_t number;
+    uint32_t said; /* 1: that it is done or is to be undone */
+} mirror_saga;
+
 struct tl_mirror {
     tl_order_slots slots;
     tl_view *view;
@@ -71,6 +79,8 @@ struct tl_mirror {
     mirror_quote *quotes;  /* from 1 */
     uint32_t *quote_index; /* open addressed, nothing is ever removed */
     uint64_t illegal_transitions;
+    mirror_saga sagas[MAX_SAGAS]; /* in order of their beginning */
+    uint32_t saga_count;
     bool warming;
     uint32_t attach;      /* counts attaches, from 1 */
     uint64_t attach_from; /* later orders were sent behind the attach */
@@ -118,6 +128,16 @@ bool mirror_may_send(tl_mirror *mirror, uint32_t instrument);
 bool mirror_read_deadline(tl_mirror *mirror, const tl_order_options *options, uint32_t instrument, int64_t *deadline_ns);
 /* An expiry makes a day order GTD; one that has passed is refused. */
 bool mirror_read_expiry(tl_mirror *mirror, const tl_order_options *options, uint32_t instrument, mirror_request *ask);
+
+/* mirror.c: checks a new order and turns it into mantissas. */
+bool mirror_read_request(tl_mirror *mirror, uint32_t instrument, int side, double quantity, double price,
+                         const tl_order_options *options, mirror_request *ask);
+
+/* mirror.c: a command of the event in hand; its caller knows that there is room. */
+tl_command *mirror_command(tl_mirror *mirror, int kind);
+
+/* mirror_saga.c: a TL_REPORT_UNDO: the gateway's order gets a slot. */
+void mirror_saga_undo(tl_mirror *mirror, const tl_report *report);
 
 /* mirror.c: sending. A slot and a command for a checked request; 0 with the error set. */
 uint32_t mirror_place(tl_mirror *mirror, const tl_instrument *instrument, int side, const mirror_request *ask,

@@ -126,6 +126,10 @@ static void acknowledge(tl_shown_order *order, const tl_report *report) {
 uint32_t tl_mirror_report(tl_mirror *mirror, const tl_report *report, int64_t now_ns, uint64_t sequence,
                           tl_shown_report *shown) {
     tl_mirror_event(mirror, sequence, now_ns);
+    if (report->kind == TL_REPORT_UNDO) {
+        mirror_saga_undo(mirror, report);
+        return 0;
+    }
     uint32_t slot = tl_order_slots_find(&mirror->slots, report->order_id);
     if (slot == 0) {
         memset(shown, 0, sizeof *shown);

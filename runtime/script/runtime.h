@@ -32,6 +32,10 @@ typedef enum tl_stage {
     TL_STAGE_FEED,
     TL_STAGE_GAP,
     TL_STAGE_PARAM,
+    TL_STAGE_SIGNAL,
+    TL_STAGE_VENUE,
+    TL_STAGE_SAGA, /* one ended: other.a_n its number, b_n its tl_saga_status, c_n its tl_reason, d_n its tag */
+    TL_STAGE_STEP, /* an order of a saga's leg has closed, and its report was handled: other.a_n the saga's number */
     TL_STAGE_ERROR,
     TL_STAGE_SAVE,
     TL_STAGE_LOAD,
@@ -74,6 +78,13 @@ bool tl_runtime_timer_cancel(tl_host *host, uint32_t id);
 
 /* Subscriptions of a bound host. */
 tl_status tl_runtime_subscribe(tl_host *host, uint32_t instrument, bool wanted);
+
+/* A signal for other strategies. False when `name` is empty or longer than TL_SIGNAL_NAME_BYTES - 1, or history is played. */
+bool tl_runtime_signal(tl_host *host, const char *name, double value);
+/* The name of the signal in hand; of a strategy by its id, and of a venue by its index: "" for what is not known. */
+const char *tl_runtime_signal_name(const tl_host *host);
+const char *tl_runtime_peer_name(const tl_host *host, uint32_t strategy);
+const char *tl_runtime_venue_name(const tl_host *host, uint32_t venue);
 
 /* Values of the DATA record in hand; NULL for an input that has none. */
 const double *tl_runtime_data_row(const tl_host *host, uint32_t input);

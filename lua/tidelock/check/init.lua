@@ -30,7 +30,7 @@ end
 --- What the library holds, for the look at the code.
 local function known_names()
   local modules = {}
-  for _, name in ipairs { "order", "snapshot", "timeout", "indicator", "log", "metric", "record" } do modules[name] = fields_of_module(name) end
+  for _, name in ipairs { "order", "snapshot", "timeout", "indicator", "log", "metric", "record", "signal" } do modules[name] = fields_of_module(name) end
   local events = require "tidelock.runtime.events".FIELDS
   local order = { what = "an order", fields = require "tidelock.runtime.order_object".FIELDS }
   local report = { what = "a report", fields = events.report }

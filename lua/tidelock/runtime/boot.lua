@@ -12,6 +12,7 @@ local drain = require "tidelock.runtime.drain"
 local events = require "tidelock.runtime.events"
 local params = require "tidelock.runtime.params"
 local sandbox = require "tidelock.runtime.sandbox"
+local saga = require "tidelock.runtime.saga"
 require "tidelock.order"
 require "tidelock.timeout"
 local log = require "tidelock.log"
@@ -163,11 +164,12 @@ function M.bind()
   M.kept = shown -- anchored for as long as C writes into them
   C.tl_runtime_attach(host, pointers)
   local snapshot = require "tidelock.snapshot"
-  local on_timer = base.on_timer
+  local on_timer, on_saga = base.on_timer, base.on_saga
   loop = drain.loop(host, declared.self, base, shown, {
     book = function(id) return snapshot.book(context.symbol(id)) end,
     row = row, param = change_param,
     timer = function(other) context.fire_timer(other, declared.self, on_timer) end,
+    saga = function(other) return saga.ended(other, declared.self, on_saga) end, step = saga.step,
     phase = function(phase) base.phase = PHASES[phase] end,
   })
 end

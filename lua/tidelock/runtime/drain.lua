@@ -39,6 +39,12 @@ function M.loop(host, self, on, shown, hooks)
       return on.on_gap(self, symbol, tonumber(other.a_n))
     end,
     [C.TL_STAGE_PARAM] = function() return hooks.param(other) end,
+    [C.TL_STAGE_SIGNAL] = function() return on.on_signal(self, events.signal(other)) end,
+    [C.TL_STAGE_VENUE] = function()
+      return on.on_venue(self, ffi.string(C.tl_runtime_venue_name(host, tonumber(other.a_n))), events.VENUE[tonumber(other.b_n)] or "disconnected")
+    end,
+    [C.TL_STAGE_SAGA] = function() return hooks.saga(other) end,
+    [C.TL_STAGE_STEP] = function() return hooks.step(tonumber(other.a_n)) end,
   }
   return function()
     while true do

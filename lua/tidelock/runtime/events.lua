@@ -433,8 +433,21 @@ function M.action(other)
   }, { "symbol", "kind", "ratio", "amount", "currency" }, other)
 end
 
+local bits, number = ffi.new "int64_t[1]", ffi.new "double[1]"
+
+--- The event of a SIGNAL record.
+function M.signal(other)
+  bits[0] = other.b_n
+  ffi.copy(number, bits, 8)
+  return M.row("a signal", {
+    name = ffi.string(C.tl_runtime_signal_name(context.host)), value = number[0], from = ffi.string(C.tl_runtime_peer_name(context.host, tonumber(other.a_n))),
+  }, { "name", "value", "from" }, other)
+end
+
 --- The fields of each kind, for those who look for mistakes.
 M.FIELDS = { quote = quote_fields, trade = trade_fields, bar = bar_fields, report = report_fields, mark = other_fields }
+
+M.VENUE = { [0] = "disconnected", "connected", "reconciled" }
 
 M.STATUS = { [0] = "unknown", "pre_open", "auction", "trading", "halted", "paused", "closed" }
 

@@ -25,13 +25,14 @@ local FILLED = tonumber(C.TL_ORDER_FILLED)
 local POST_ONLY, POST_SLIDE, REDUCE_ONLY = tonumber(C.TL_FLAG_POST_ONLY), tonumber(C.TL_FLAG_POST_SLIDE), tonumber(C.TL_FLAG_REDUCE_ONLY)
 local TRIGGER_QUOTE, TRIGGER_MARK = tonumber(C.TL_FLAG_TRIGGER_QUOTE), tonumber(C.TL_FLAG_TRIGGER_MARK)
 local TRAIL_PERCENT = tonumber(C.TL_FLAG_TRAIL_PERCENT)
+local UNDO = tonumber(C.TL_FLAG_UNDO)
 local band = bit.band
 local NAN = 0 / 0
 
 local FIELDS = {
   "id", "symbol", "side", "type", "time_in_force", "status", "is_open", "pending", "price", "quantity", "filled", "remaining", "average_price",
   "wanted_price", "wanted_quantity", "stop_price", "offset", "percent", "display", "queue_ahead", "queue_total", "tag", "adopted", "created", "updated",
-  "expire", "deadline", "post_only", "reduce_only", "round", "trigger", "venue", "account", "reason", "cancel", "replace", "age",
+  "expire", "deadline", "undo", "post_only", "reduce_only", "round", "trigger", "venue", "account", "reason", "cancel", "replace", "age",
 }
 
 M.FIELDS = FIELDS
@@ -99,6 +100,7 @@ function seldom.display(o) return absent_or(o.display_n, o.size_unit) end
 function seldom.adopted(o) return o.adopted_n ~= 0 end
 function seldom.expire(o) return o.expire_ns ~= 0 and tonumber(o.expire_ns) or nil end
 function seldom.deadline(o) return o.deadline_ns ~= 0 and tonumber(o.deadline_ns) or nil end
+function seldom.undo(o) return band(o.flags_n, UNDO) ~= 0 end
 function seldom.reduce_only(o) return band(o.flags_n, REDUCE_ONLY) ~= 0 end
 function seldom.post_only(o)
   if band(o.flags_n, POST_SLIDE) ~= 0 then return "slide" end

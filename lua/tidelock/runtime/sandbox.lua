@@ -19,6 +19,7 @@ local real = {
 M.LIBRARY = {
   strategy = "tidelock.strategy", order = "tidelock.order", snapshot = "tidelock.snapshot", timeout = "tidelock.timeout", indicator = "tidelock.indicator",
   log = "tidelock.log", metric = "tidelock.metric", record = "tidelock.record",
+  signal = "tidelock.signal",
 }
 
 -- Those that stand ready without a require; a script may have globals of its own under their names.

@@ -454,7 +454,8 @@ describe("hostile commands about sagas", function()
     local kinds = { "saga_begin", "saga_undo", "saga_end", "new", "new", "cancel" }
     for _ = 1, 20000 do
       local c = b:make(kinds[math.random(#kinds)], {
-        group = math.random(0, 3), order_id = bit.lshift(b.strategy + 0ULL, 40) + math.random(0, 40), instrument = math.random(0, 2), side = ({ "buy", "sell" })[math.random(2)],
+        group = math.random(0, 3), order_id = bit.lshift(b.strategy + 0ULL, 40) + math.random(0, 40), instrument = math.random(0, 2),
+        side = ({ "buy", "sell" })[math.random(2)],
         quantity = math.random(0, 60) - 5, type = ({ "limit", "market", "stop" })[math.random(3)], price = math.random() < 0.8 and 100 or nil,
         link = ({ "none", "saga_leg", "saga_leg", "oco" })[math.random(4)], flags = math.random(0, 1023), deadline_ns = b.now + math.random(-2, 30) * MS,
         expire_ns = b.now + math.random(-2, 20) * MS })
