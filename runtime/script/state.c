@@ -224,6 +224,12 @@ static uint64_t next_cycle(const tl_arena *arena) {
     return next > used + STEP_BYTES ? next : used + STEP_BYTES;
 }
 
+/* From where on the state's own collector is helped between events: it pays for each allocation alike, and one who makes large strings outruns it. */
+static uint64_t helped_from(const tl_arena *arena) {
+    uint64_t half = arena->cap_bytes / 2, next = arena->used_bytes + STEP_BYTES;
+    return half > next ? half : next;
+}
+
 /* This library's file: the state opens it again by its name, which gives the same instance. */
 static bool own_path(char *path, size_t size) {
     Dl_info info;
@@ -289,7 +295,7 @@ void tl_state_close(tl_state *state) {
 
 void tl_state_run_incremental(tl_state *state) {
     state->incremental = true;
-    state->collect_at_bytes = most_live(&state->arena);
+    state->collect_at_bytes = helped_from(&state->arena);
     lua_gc(state->L, LUA_GCSETSTEPMUL, STEP_FACTOR_PERCENT);
     lua_gc(state->L, LUA_GCRESTART, 0);
 }
@@ -309,18 +315,18 @@ bool tl_state_govern(tl_state *state) {
     if (arena->used_bytes >= most_live(arena)) {
         tl_state_collect(state);
         if (arena->used_bytes >= most_live(arena)) return false;
-    } else if (!state->incremental) {
+    } else {
         uint64_t allocated = arena->used_bytes - state->collect_at_bytes + STEP_BYTES;
         uint64_t cap = arena->cap_bytes, factor = arena->used_bytes > cap / 4 * 3 ? 8 : arena->used_bytes > cap / 2 ? 4 : 2;
         tl_arena_open_reserve(arena);
         bool done = lua_gc(state->L, LUA_GCSTEP, (int)(allocated * factor >> 10));
-        lua_gc(state->L, LUA_GCSTOP, 0);
+        if (!state->incremental) lua_gc(state->L, LUA_GCSTOP, 0);
         tl_arena_close_reserve(arena);
         if (!done) {
             state->collect_at_bytes = arena->used_bytes + STEP_BYTES;
             return true;
         }
     }
-    state->collect_at_bytes = state->incremental ? most_live(arena) : next_cycle(arena);
+    state->collect_at_bytes = state->incremental ? helped_from(arena) : next_cycle(arena);
     return true;
 }
