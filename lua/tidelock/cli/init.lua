@@ -6,7 +6,9 @@
 --- scripts/), `generated` and `verb`. `run` raises a string for a failure (exit 1) or a table { usage = text } for a misuse (exit 2).
 local M = {}
 
-local verbs = { "run", "worker", "backtest", "data", "generate", "exchange", "check", "test", "new", "doctor" }
+local verbs = {
+  "run", "status", "top", "kill-switch", "limit", "stop", "worker", "backtest", "data", "generate", "exchange", "check", "test", "new", "doctor",
+}
 
 local function module_of(name) return "tidelock.cli." .. name:gsub("-", "_") end
 
