@@ -31,6 +31,16 @@ format: ## rewrite the C sources in the project's format
 soak: all $(SUPPORT) ## the long validators (minutes)
 	$(Q)$(TEST_ENV) TIDELOCK_SOAK=1 sh tests/run $(SPECS)
 
+# A C file in tests/validate/ but the harness is a validator: processes over real regions that are killed. tests/chaos/queues_spec.lua builds and runs them.
+VALIDATORS = $(patsubst tests/validate/%.c,$(BUILD)/validate/%,$(filter-out %/harness.c,$(wildcard tests/validate/*.c)))
+$(BUILD)/validate/%: tests/validate/%.c tests/validate/harness.c tests/validate/harness.h $(LIB)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/validate $(CFLAGS) -o $@ $< tests/validate/harness.c -L$(BUILD) -ltidelock -Wl$(comma)-rpath$(comma)'$$ORIGIN/..' -lpthread
+
+.PHONY: validators
+validators: $(VALIDATORS)
+
 # A C file in tests/fuzz/ is a target. clang brings libFuzzer; without it a small driver does random harm to the same seeds.
 FUZZ_SECONDS ?= 20
 FUZZ_NAMES    = $(basename $(notdir $(wildcard tests/fuzz/*.c)))

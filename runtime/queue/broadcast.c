@@ -12,6 +12,8 @@ TL_STATIC_ASSERT(sizeof(tl_broadcast_head) % 128 == 0, "slots behind the head ar
 /* How far `intent` is raised at least: 16 slots of an event share one store to a line that all readers look at. */
 enum { INTENT_STEP = 16 };
 
+enum { RESYNC_TRIES = 64 };
+
 static tl_status check(const tl_broadcast_head *head, uint64_t capacity, uint64_t slot_bytes) {
     if (capacity < 4 || (capacity & (capacity - 1)) != 0)
         return tl_error_set(TL_ERR_ARGUMENT, "a broadcast ring of %llu slots: the number must be a power of two, 4 or more",
@@ -97,11 +99,18 @@ void tl_broadcast_latched(tl_broadcast_writer *writer, uint64_t position) {
 
 /* Where a lapped reader goes on: where the latches stand, or at the newest. */
 static uint64_t resync(const tl_broadcast_reader *reader) {
-    uint64_t latched = __atomic_load_n(&reader->head->latched, __ATOMIC_ACQUIRE);
-    uint64_t produced = __atomic_load_n(&reader->head->produced, __ATOMIC_ACQUIRE);
-    uint64_t intent = __atomic_load_n(&reader->head->intent, __ATOMIC_RELAXED);
-    bool there = latched <= produced && latched + reader->mask + 1 >= intent && latched > reader->position;
-    return there ? latched : produced;
+    uint64_t produced = 0;
+    /* What is gone when it was read just now was overtaken while we looked: a writer that keeps latches is at most one batch ahead of them. Without latches the first
+     * look is the last. */
+    for (int tries = 0; tries < RESYNC_TRIES; tries++) {
+        uint64_t latched =
+            __atomic_load_n(&reader->head->latched, __ATOMIC_ACQUIRE); /* pairs with the release in tl_broadcast_latched() */
+        produced = __atomic_load_n(&reader->head->produced, __ATOMIC_ACQUIRE);
+        uint64_t intent = __atomic_load_n(&reader->head->intent, __ATOMIC_RELAXED);
+        if (latched == 0) break;
+        if (latched <= produced && latched > reader->position && latched + reader->mask + 1 >= intent) return latched;
+    }
+    return produced;
 }
 
 uint32_t tl_broadcast_copy(tl_broadcast_reader *reader, void *into, uint32_t max_slots, uint64_t *lost) {
