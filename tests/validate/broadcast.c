@@ -158,6 +158,22 @@ static void reader_role(int role) {
     harness_count(role + 4, f.laps);
 }
 
+/* A reader that stands where the writer died, a whole ring behind: what it is given is whole. */
+static void check_edge(const tl_broadcast_writer *writer) {
+    follower f = {0};
+    uint64_t slots[WORDS * BATCH], lost;
+    if (writer->position < CAPACITY) return;
+    if (tl_broadcast_attach_reader(&f.reader, harness_section("w", "ring", false), CAPACITY, SLOT_BYTES) != TL_OK)
+        harness_fail("%s", tl_error_text());
+    for (uint64_t from = writer->position - CAPACITY; from < writer->position - CAPACITY + BATCH; from++) {
+        f.reader.position = from;
+        uint32_t count = tl_broadcast_copy(&f.reader, slots, BATCH, &lost);
+        for (uint32_t i = 0; i < count; i++)
+            if (slots[i * WORDS] != from + i || !harness_whole(slots + i * WORDS, WORDS))
+                harness_fail("position %llu is torn, a ring behind a dead writer", (unsigned long long)(from + i));
+    }
+}
+
 static feed stepped;
 static void act_write(void) {
     write_records(&stepped, 2);
@@ -176,12 +192,18 @@ int main(int argc, char **argv) {
         join(&f);
         stepped = first;
         act_write();
+        while (stepped.writer.position < CAPACITY) {
+            write_records(&stepped, 8);
+            follow(&f, 256);
+        }
         int died = 1;
         for (; died > 0; steps += harness_stride(24)) {
             open_feed(&stepped);
             died = harness_die_at(steps, act_write);
             open_feed(&stepped);
+            check_edge(&stepped.writer);
             write_records(&stepped, 1);
+            check_edge(&stepped.writer);
             while (f.reader.position != stepped.writer.position)
                 follow(&f, 256);
             if (f.laps != 0) harness_fail("a reader that keeps up was lapped, by a death after %u instructions", steps);
