@@ -131,6 +131,7 @@ M.saga = require("tidelock.runtime.saga").start
 
 local functions, names = {}, {} -- by id
 local repeats = {}
+local restored = {} -- ids of a checkpoint's timers by name, until on_start("recovery") has run: setting such a one again goes on with it
 
 local Timer = { __metatable = "timer" }
 Timer.__index = Timer
@@ -151,6 +152,14 @@ local function set(timer, what, level)
     error(("a timer has a name, for on_timer, or a function; this is a %s"):format(type(what)), level + 1)
   end
   if not context.bound then error("timers are set from handlers, such as on_start, not while the script is loaded", level + 1) end
+  local known = restored[what]
+  if known then
+    restored[what] = nil
+    local before = C.tl_runtime_timer_of(context.host, known)
+    if before ~= nil and before.kind == timer.kind and before.period_ns == timer.period_ns then return setmetatable({ id = known }, Timer) end
+    C.tl_runtime_timer_cancel(context.host, known)
+    names[known], repeats[known] = nil, nil
+  end
   local id = tonumber(C.tl_runtime_timer_set(context.host, timer))
   if id == 0 then error(ffi.string(C.tl_error_text()), level + 1) end
   if type(what) == "string" then names[id] = what else functions[id] = what end
@@ -210,6 +219,38 @@ function M.session(options)
     kind = options.at == "open" and C.TL_TIMER_SESSION_OPEN or C.TL_TIMER_SESSION_CLOSE, calendar = calendar,
     offset_ns = options.offset and context.duration(options.offset, 2) or 0,
   }), options.name or options.fn, 2)
+end
+
+--- Named timers, for a checkpoint: a list of { id, name, repeats }.
+function context.timers_save()
+  local list, i = {}, 0
+  while true do
+    local id = tonumber(C.tl_runtime_timer_at(context.host, i))
+    if id == 0 then return list end
+    if names[id] then list[#list + 1] = { id, names[id], repeats[id] or false } end
+    i = i + 1
+  end
+end
+
+--- The timers of a checkpoint, which are armed already; those that were functions are not armed again.
+function context.timers_restore(list)
+  for _, one in ipairs(list) do
+    local id, name = one[1], one[2]
+    names[id], repeats[id], restored[name] = name, one[3], id
+  end
+  local gone, i = {}, 0
+  while true do
+    local id = tonumber(C.tl_runtime_timer_at(context.host, i))
+    if id == 0 then break end
+    if not names[id] then gone[#gone + 1] = id end
+    i = i + 1
+  end
+  for _, id in ipairs(gone) do C.tl_runtime_timer_cancel(context.host, id) end
+end
+
+--- on_start has run: what is set from now on is new.
+function context.timers_settled()
+  restored = {}
 end
 
 --- Called by the drain loop for a TIMER record.

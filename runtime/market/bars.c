@@ -239,6 +239,49 @@ void tl_bars_feed(tl_bars *bars, const tl_event *event, const tl_event_tail *tai
     }
 }
 
+/* The head of a state; the series follow. */
+typedef struct bars_state {
+    int64_t round_close_ns, round_interval_ns;
+    uint32_t count;
+    uint32_t round_open;
+    uint64_t reserved; /* series hold 128-bit numbers */
+} bars_state;
+
+uint64_t tl_bars_state_bytes(const tl_bars *bars) {
+    return sizeof(bars_state) + bars->count * sizeof(series);
+}
+
+void tl_bars_state(const tl_bars *bars, void *into) {
+    bars_state head = {.round_close_ns = bars->round_close_ns,
+                       .round_interval_ns = bars->round_interval_ns,
+                       .count = bars->count,
+                       .round_open = bars->round_open};
+    memcpy(into, &head, sizeof head);
+    if (bars->count > 0) memcpy((char *)into + sizeof head, bars->all, bars->count * sizeof *bars->all);
+}
+
+tl_status tl_bars_restore(tl_bars *bars, const void *state, uint64_t bytes) {
+    bars_state head;
+    if (bytes < sizeof head) return tl_error_set(TL_ERR_FORMAT, "a state of bars of %llu bytes", (unsigned long long)bytes);
+    memcpy(&head, state, sizeof head);
+    if (head.count != bars->count || bytes != tl_bars_state_bytes(bars))
+        return tl_error_set(TL_ERR_FORMAT, "a state of %u series of bars, and %u were asked for", head.count, bars->count);
+    for (uint32_t i = 0; i < head.count; i++) {
+        series from, *to = &bars->all[i];
+        memcpy(&from, (const char *)state + sizeof head + i * sizeof from, sizeof from);
+        if (from.instrument != to->instrument || from.interval_ns != to->interval_ns)
+            return tl_error_set(TL_ERR_FORMAT, "a state of other series of bars");
+        to->from_ns = from.from_ns;
+        to->ready = from.ready;
+        to->now = from.now;
+        place(bars, i);
+    }
+    bars->round_open = head.round_open;
+    bars->round_close_ns = head.round_close_ns;
+    bars->round_interval_ns = head.round_interval_ns;
+    return TL_OK;
+}
+
 int64_t tl_bars_next_close_ns(const tl_bars *bars) {
     return bars->heap_count == 0 ? INT64_MAX : close_of(&bars->all[bars->heap[0]]);
 }

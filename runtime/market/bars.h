@@ -29,6 +29,11 @@ tl_status tl_bars_ask(tl_bars *bars, uint32_t instrument, int64_t interval_ns, b
  * taken; those that close at the same time are taken after it (market data come before bars), or before it where it is a trade. */
 void tl_bars_feed(tl_bars *bars, const tl_event *event, const tl_event_tail *tail);
 
+/* What is open, written into `into` and read back into bars that were asked for the same series. TL_ERR_FORMAT for another state. */
+uint64_t tl_bars_state_bytes(const tl_bars *bars);
+void tl_bars_state(const tl_bars *bars, void *into);
+tl_status tl_bars_restore(tl_bars *bars, const void *state, uint64_t bytes);
+
 /* When the next open bar closes, INT64_MAX when none is open. A series with `fill` always has one. */
 int64_t tl_bars_next_close_ns(const tl_bars *bars);
 

@@ -457,34 +457,39 @@ tl_status tl_host_drain(tl_host *h) {
 /* ---- checkpoints ---- */
 
 static int save_protected(lua_State *L) {
-    lua_getfield(L, 1, "save");
+    lua_getfield(L, 1, lua_tostring(L, 2));
     lua_call(L, 0, 1);
     lua_setfield(L, 1, "saved"); /* anchored until the next call */
     lua_getfield(L, 1, "saved");
     return 1;
 }
 
-tl_status tl_host_save(tl_host *h, const char **text, size_t *length) {
+tl_status tl_host_boot_save(tl_host *h, const char *name, const char **text, size_t *length) {
     if (h->state < TL_HOST_BOUND || h->state == TL_HOST_FAILED)
         return tl_error_set(TL_ERR_STATE, "there is no running strategy to save");
     lua_State *L = h->lua.L;
     lua_pushcfunction(L, save_protected);
     lua_pushvalue(L, AT_BOOT);
-    if (tl_state_call(&h->lua, 1, 1) != 0) return tl_error_set(TL_ERR_SCRIPT, "%s", h->lua.message);
+    lua_pushstring(L, name);
+    if (tl_state_call(&h->lua, 2, 1) != 0) return tl_error_set(TL_ERR_SCRIPT, "%s", h->lua.message);
     *text = lua_tolstring(L, -1, length);
     lua_pop(L, 1);
     return TL_OK;
 }
 
+tl_status tl_host_save(tl_host *h, const char **text, size_t *length) {
+    return tl_host_boot_save(h, "save", text, length);
+}
+
 static int restore_protected(lua_State *L) {
-    lua_getfield(L, 1, "restore");
+    lua_getfield(L, 1, lua_tostring(L, 5));
     lua_pushlstring(L, lua_touserdata(L, 2), (size_t)lua_tonumber(L, 3));
     lua_pushvalue(L, 4);
     lua_call(L, 2, 0);
     return 0;
 }
 
-tl_status tl_host_restore(tl_host *h, const char *text, size_t length, uint32_t version) {
+tl_status tl_host_boot_restore(tl_host *h, const char *name, const char *text, size_t length, uint32_t version) {
     if (h->state < TL_HOST_BOUND || h->state == TL_HOST_FAILED)
         return tl_error_set(TL_ERR_STATE, "there is no running strategy to restore");
     lua_State *L = h->lua.L;
@@ -493,8 +498,13 @@ tl_status tl_host_restore(tl_host *h, const char *text, size_t length, uint32_t 
     lua_pushlightuserdata(L, (void *)text);
     lua_pushnumber(L, (double)length);
     lua_pushnumber(L, (double)version);
-    if (tl_state_call(&h->lua, 4, 0) != 0) return tl_error_set(TL_ERR_SCRIPT, "%s", h->lua.message);
+    lua_pushstring(L, name);
+    if (tl_state_call(&h->lua, 5, 0) != 0) return tl_error_set(TL_ERR_SCRIPT, "%s", h->lua.message);
     return TL_OK;
+}
+
+tl_status tl_host_restore(tl_host *h, const char *text, size_t length, uint32_t version) {
+    return tl_host_boot_restore(h, "restore", text, length, version);
 }
 
 /* ---- what it answers ---- */
@@ -668,6 +678,14 @@ uint64_t tl_host_errors(const tl_host *h) {
 
 uint64_t tl_host_handled(const tl_host *h) {
     return h->handled;
+}
+
+uint64_t tl_host_sequence(const tl_host *h) {
+    return h->sequence;
+}
+
+int64_t tl_host_now_ns(const tl_host *h) {
+    return h->now_ns;
 }
 
 int64_t tl_host_next_timer_ns(const tl_host *h) {

@@ -148,7 +148,9 @@ int tl_host_state_of(const tl_host *host);
 const char *tl_host_failure(const tl_host *host);     /* a sentence; "" when it has not failed */
 const char *tl_host_first_error(const tl_host *host); /* message and traceback of the first handler error; "" for none */
 uint64_t tl_host_errors(const tl_host *host);
-uint64_t tl_host_handled(const tl_host *host); /* records consumed */
+uint64_t tl_host_handled(const tl_host *host);  /* records consumed */
+uint64_t tl_host_sequence(const tl_host *host); /* of the last one, and its time */
+int64_t tl_host_now_ns(const tl_host *host);
 
 /* When the next timer fires (runtime time), INT64_MAX for none; the driver then appends a TL_EVENT_TIMER made by tl_host_take_timer(). */
 int64_t tl_host_next_timer_ns(const tl_host *host);
@@ -193,5 +195,13 @@ void tl_host_checkpointed(tl_host *host);
  * refuses, or the state is no plain data. */
 tl_status tl_host_save(tl_host *host, const char **text, size_t *length);
 tl_status tl_host_restore(tl_host *host, const char *text, size_t length, uint32_t version);
+
+/* The whole host written down between two drains (orders, view, timers, random stream, metrics, params, and the text that tl_host_save() gave), and read into a fresh one that is
+ * bound; on_load is called. Functions as timers are gone afterwards. TL_ERR_LIMIT when it does not fit, TL_ERR_FORMAT, TL_ERR_SCRIPT. */
+tl_status tl_host_save_image(tl_host *host, const char *text, size_t length, tl_image *image);
+tl_status tl_host_restore_image(tl_host *host, tl_image *image);
+/* The start of a generation that goes on from a checkpoint, which is event `sequence`: on_start("recovery") with sends refused. It leaves random stream and timers' ids as they were, so
+ * that the log behind the checkpoint finds what it found before. */
+tl_status tl_host_begin_again(tl_host *host, uint64_t sequence, int64_t now_ns);
 
 #endif

@@ -144,6 +144,9 @@ struct tl_host {
 
 /* host_signal.c */
 void tl_host_signals_close(tl_host *host);
+/* host.c: boot[name](...), for the other files of the host. */
+tl_status tl_host_boot_save(tl_host *host, const char *name, const char **text, size_t *length);
+tl_status tl_host_boot_restore(tl_host *host, const char *name, const char *text, size_t length, uint32_t version);
 /* host.c */
 void tl_host_data_retracted(tl_host *host);
 /* host_next.c: the account looks at this instrument from now on. */

@@ -428,6 +428,7 @@ int tl_runtime_next(tl_host *h) {
             int stage = saga_stage(h);
             if (stage != 0) return stage;
         }
+        if (TL_UNLIKELY(h->checkpoint_due)) return TL_STAGE_DONE; /* it is taken before anything else happens */
         if (log->begin == log->end || (h->timer_set && cut_by_timer(h))) {
             h->timer_set = false;
             if (!h->poll || h->poll(h->poll_context, log, h->config.batch) == 0) return TL_STAGE_DONE;

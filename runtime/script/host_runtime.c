@@ -45,6 +45,23 @@ uint32_t tl_runtime_timer_set(tl_host *h, const tl_timer *timer) {
     return id;
 }
 
+static const tl_timer *armed(const tl_host *h, uint32_t id, uint32_t place) {
+    tl_timers_state state;
+    const tl_timer *all = tl_timers_all(h->timers, &state);
+    for (uint32_t i = 0, seen = 0; i < state.count; i++)
+        if (!all[i].canceled && (id ? all[i].id == id : seen++ == place)) return &all[i];
+    return NULL;
+}
+
+const tl_timer *tl_runtime_timer_of(const tl_host *h, uint32_t id) {
+    return id ? armed(h, id, 0) : NULL;
+}
+
+uint32_t tl_runtime_timer_at(const tl_host *h, uint32_t i) {
+    const tl_timer *timer = armed(h, 0, i);
+    return timer ? timer->id : 0;
+}
+
 bool tl_runtime_timer_cancel(tl_host *h, uint32_t id) {
     return tl_timers_cancel(h->timers, id);
 }

@@ -204,6 +204,11 @@ void tl_kept_metric_observe(tl_kept *kept, int32_t metric, double value) {
     m->count++;
 }
 
+void tl_kept_metric_restore(tl_kept *kept, const tl_kept_metric *metric) {
+    int32_t i = tl_kept_metric_open(kept, metric->name, metric->kind);
+    if (i >= 0) kept->metrics[i] = *metric;
+}
+
 uint32_t tl_kept_series_count(const tl_kept *kept) {
     return kept->series_count;
 }

@@ -75,6 +75,9 @@ void tl_kept_metric_add(tl_kept *kept, int32_t metric, double value); /* counter
 void tl_kept_metric_set(tl_kept *kept, int32_t metric, double value); /* gauge */
 void tl_kept_metric_observe(tl_kept *kept, int32_t metric, double value);
 
+/* A metric as it was, under its name. */
+void tl_kept_metric_restore(tl_kept *kept, const tl_kept_metric *metric);
+
 /* Counts and members, in order of creation; NULL past the end. */
 uint32_t tl_kept_series_count(const tl_kept *kept);
 const tl_kept_series *tl_kept_series_at(const tl_kept *kept, uint32_t i);

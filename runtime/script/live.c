@@ -252,7 +252,7 @@ uint64_t tl_live_signals_bytes(void) {
 
 /* A line for the master; never waits for a reader. What a rerun logs was logged before. */
 void live_line(tl_live *live, int level, const char *text) {
-    if (live->rerun && level < 3) return;
+    if (live->quiet && level < 3 && (live->head->died_at == 0 || tl_host_sequence(live->host) < live->head->died_at)) return;
     tl_live_line line = {.ts_ns = live->now_ns, .level = level};
     size_t length = strlen(text);
     do {

@@ -68,9 +68,9 @@ struct tl_live {
     bool started;   /* START is in the log */
     bool recovered; /* this generation goes on from a predecessor's log */
     bool stop_asked;
-    bool saving;    /* a CHECKPOINT record was appended */
-    bool rerun;     /* records of the predecessor's are worked through */
-    bool timer_due; /* its record is in the log and not consumed */
+    bool saving; /* a CHECKPOINT record was appended */
+    bool rerun;  /* records of the predecessor's are worked through */
+    bool quiet;  /* what is logged was logged before */
     bool wants_flow;
     int64_t now_ns;
     uint64_t messages_taken; /* in this pass */
@@ -122,6 +122,7 @@ uint32_t live_poll(void *live, tl_input_log *log, uint32_t max_records);
 /* Appends a record of one slot that comes from within. */
 bool live_own(tl_live *live, const tl_event *event);
 void live_commit(tl_live *live);
+void live_feed_bars(tl_live *live, const tl_event *trade);
 /* live_resync.c: reads the market of one instrument that waits; false when none can be read now. */
 void live_resync_ask(tl_live *live, uint32_t instrument, uint32_t why, uint64_t lost);
 void live_resync_all(tl_live *live, uint32_t why, uint64_t lost);

@@ -161,7 +161,7 @@ static inline bool is_wanted(const tl_live *live, const tl_event *event, uint64_
 }
 
 /* Trades that come in after their bar was closed count in the one that is open. */
-static void feed_bars(tl_live *live, const tl_event *event) {
+void live_feed_bars(tl_live *live, const tl_event *event) {
     if (event->ts_ns >= live->bars_closed_ns) {
         tl_bars_feed(live->with.bars, event, NULL);
         return;
@@ -197,7 +197,7 @@ static void take_market(tl_live *live) {
             if (to != from) memmove(&at[to], event, length * sizeof *event);
             at[to].sequence = log->next_sequence++;
             stamp(live, &at[to], TL_SOURCE_MARKET, position + from + length);
-            if (at[to].kind == TL_EVENT_TRADE && live->with.bars) feed_bars(live, &at[to]);
+            if (at[to].kind == TL_EVENT_TRADE && live->with.bars) live_feed_bars(live, &at[to]);
             to += length;
             records++;
         }

@@ -10,6 +10,7 @@
 #define TL_SCRIPT_MIRROR_H
 
 #include "gateway/message.h"
+#include "script/image.h"
 #include "script/shown.h"
 #include "script/view.h"
 
@@ -123,6 +124,10 @@ void tl_mirror_ids_from(tl_mirror *mirror, uint64_t last_id);
 
 /* How many commands were sent and not taken yet, to be looked at often. */
 const uint32_t *tl_mirror_sent(const tl_mirror *mirror);
+
+/* Written down, and read into a mirror that has had no order yet; see script/image.h. */
+void tl_mirror_save(const tl_mirror *mirror, tl_image *image);
+tl_status tl_mirror_restore(tl_mirror *mirror, tl_image *image);
 
 /* The slots. */
 tl_shown_order *tl_mirror_orders(tl_mirror *mirror);

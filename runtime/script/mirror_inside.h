@@ -153,6 +153,8 @@ void mirror_send_replace(tl_mirror *mirror, uint32_t slot, int64_t deadline_ns);
 /* mirror_report.c: what scripts see of a position that has moved. */
 void mirror_show_position(tl_mirror *mirror, const tl_instrument *instrument);
 
+/* mirror_quote.c: a quote as it was, the next in number. */
+void mirror_quote_restore(tl_mirror *mirror, const mirror_quote *quote);
 /* mirror_quote.c: a quote's order was closed by `report`; `asked` tells that its cancel was in flight. */
 void mirror_quote_closed(tl_mirror *mirror, uint32_t kept, const tl_report *report, bool asked);
 

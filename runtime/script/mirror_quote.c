@@ -1,8 +1,30 @@
 #include "script/mirror_inside.h"
 
+static uint32_t home_of(uint32_t instrument, uint32_t side, uint32_t tag) {
+    return ((instrument << 1 | (side == TL_SIDE_SELL)) + tag * 0x9E3779B1u) & (QUOTE_INDEX - 1);
+}
+
+/* An order that a predecessor quoted and the gateway named in the attach goes on as the quote's. */
+static void take_over(tl_mirror *mirror, uint32_t kept) {
+    mirror_quote *q = &mirror->quotes[kept];
+    for (uint32_t slot = tl_mirror_first(mirror, q->instrument, (int)q->side); slot != 0;
+         slot = tl_mirror_next(mirror, slot, q->instrument, (int)q->side)) {
+        tl_shown_order *order = &mirror->slots.orders[slot];
+        if (!order->adopted_n || order->type_n != TL_TYPE_LIMIT || order->tag_n != q->tag || order->link_n != TL_LINK_NONE ||
+            mirror->slots.privates[slot].quote != 0)
+            continue;
+        order->quoted_n = 1;
+        mirror->slots.privates[slot].quote = kept;
+        q->slot = slot;
+        q->generation = order->generation_n;
+        q->asked_quantity = (int64_t)(order->wanted_quantity_n - order->filled_n);
+        return;
+    }
+}
+
 /* The entry of an instrument, side and tag, made at its first use; 0 when there are MAX_QUOTES. */
 static uint32_t quote_of(tl_mirror *mirror, uint32_t instrument, uint32_t side, uint32_t tag) {
-    uint32_t i = ((instrument << 1 | (side == TL_SIDE_SELL)) + tag * 0x9E3779B1u) & (QUOTE_INDEX - 1);
+    uint32_t i = home_of(instrument, side, tag);
     for (; mirror->quote_index[i] != 0; i = (i + 1) & (QUOTE_INDEX - 1)) {
         const mirror_quote *q = &mirror->quotes[mirror->quote_index[i]];
         if (q->instrument == instrument && q->side == side && q->tag == tag) return mirror->quote_index[i];
@@ -12,7 +34,17 @@ static uint32_t quote_of(tl_mirror *mirror, uint32_t instrument, uint32_t side, 
     mirror->quote_index[i] = kept;
     mirror->quotes[kept] =
         (mirror_quote){.instrument = instrument, .tag = tag, .side = side, .read_quantity = NAN, .read_price = NAN};
+    take_over(mirror, kept);
     return kept;
+}
+
+void mirror_quote_restore(tl_mirror *mirror, const mirror_quote *quote) {
+    if (mirror->quote_count == MAX_QUOTES) return;
+    uint32_t i = home_of(quote->instrument, quote->side, quote->tag);
+    while (mirror->quote_index[i] != 0)
+        i = (i + 1) & (QUOTE_INDEX - 1);
+    mirror->quote_index[i] = ++mirror->quote_count;
+    mirror->quotes[mirror->quote_count] = *quote;
 }
 
 /* Sends the first order of a quote, or the one after a closed one. */

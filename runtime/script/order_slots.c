@@ -63,6 +63,10 @@ uint32_t tl_order_slots_find(const tl_order_slots *slots, uint64_t id) {
     return slot;
 }
 
+uint32_t tl_order_slots_closed(const tl_order_slots *slots, uint64_t i) {
+    return slots->closed[i & (CLOSED_RING - 1)];
+}
+
 /* The oldest closed slot has not been touched for 65,536 orders: it is fetched some orders ahead. */
 static void prefetch(const tl_order_slots *slots, uint32_t slot) {
     const char *order = (const char *)&slots->orders[slot];

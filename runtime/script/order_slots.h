@@ -71,6 +71,9 @@ void tl_order_slots_open(tl_order_slots *slots, uint32_t slot);
 /* Takes a slot out of its lists; it stays readable until its turn comes. */
 void tl_order_slots_retire(tl_order_slots *slots, uint32_t slot);
 
+/* A closed order's slot by its place in the order of closing, closed_begin <= i < closed_end. */
+uint32_t tl_order_slots_closed(const tl_order_slots *slots, uint64_t i);
+
 /* The slot of an id, 0 when it is not known (any more). */
 uint32_t tl_order_slots_find(const tl_order_slots *slots, uint64_t id);
 

@@ -74,6 +74,9 @@ void tl_runtime_scope(tl_host *host, int64_t deadline_ns);
 
 /* Timers: an id, 0 with the error text set; cancelling one that is not armed returns false. */
 uint32_t tl_runtime_timer_set(tl_host *host, const tl_timer *timer);
+/* An armed timer by id, NULL when there is none; and the id of the i-th that is armed, 0 past the last. */
+const tl_timer *tl_runtime_timer_of(const tl_host *host, uint32_t id);
+uint32_t tl_runtime_timer_at(const tl_host *host, uint32_t i);
 bool tl_runtime_timer_cancel(tl_host *host, uint32_t id);
 
 /* Subscriptions of a bound host. */

@@ -1,7 +1,8 @@
---- A live strategy in one process: its agent on real regions in a folder of the test's own, the real feed agent, and the gateway's ends of the channels by hand.
+--- A live strategy in one process: its agent on real regions in a folder of the test's own, the real feed agent, and the gateway's ends of the
+--- channels by hand.
 ---
 ---   local world = live_world.new { script = "...", symbols = { "AAPL" } }
----   world:attach()                           -- runs until START; answers the attach with `positions` and `orders` where given
+---   world:attach()                           -- runs until START; answers the attach with the messages that are given
 ---   world:quote("AAPL", 150.00, 150.10)      -- at the venue; world:cycle() lets feed and strategy work
 ---   world:take()                             -- the commands that it sent
 ---   world:report(command, "TL_REPORT_ACCEPTED", { ... })
@@ -234,6 +235,22 @@ function World:attach(answer)
   self:message("TL_MESSAGE_ATTACHED", { word = 1 })
   self:cycle()
   return before
+end
+
+--- The messages by which a gateway names the orders that are open now, for attach(): as the mirror has them.
+function World:named()
+  local mirror, list = C.tl_host_mirror(self.host), {}
+  local orders, slot = C.tl_mirror_orders(mirror), C.tl_mirror_first(mirror, 0xffffffff, 0)
+  while slot ~= 0 do
+    local o = orders[slot]
+    local function whole(value) return value == value and ffi.new("int64_t", value) or ABSENT end
+    local last = ffi.new("tl_command", { order_id = o.id_n, strategy = self.live_config.strategy, kind = C.TL_COMMAND_NEW, instrument = o.instrument_n,
+      side = o.side_n, type = o.type_n, time_in_force = o.time_in_force_n, tag = o.tag_n, price = whole(o.price_n), quantity = o.quantity_n, stop_price = ABSENT })
+    list[#list + 1] = { "TL_MESSAGE_ORDER", { adopted = { last = last, filled = o.filled_n, wanted_price = whole(o.wanted_price_n),
+      wanted_quantity = o.wanted_quantity_n, status = o.status_n, before = o.status_before_n } } }
+    slot = C.tl_mirror_next(mirror, slot, 0xffffffff, 0)
+  end
+  return list
 end
 
 --- What was logged since the last call: texts.

@@ -170,7 +170,10 @@ function M.bind()
     row = row, param = change_param,
     timer = function(other) context.fire_timer(other, declared.self, on_timer) end,
     saga = function(other) return saga.ended(other, declared.self, on_saga) end, step = saga.step,
-    phase = function(phase) base.phase = PHASES[phase] end,
+    phase = function(phase)
+      base.phase = PHASES[phase]
+      if base.phase == "live" then context.timers_settled() end
+    end,
   })
 end
 
@@ -205,6 +208,19 @@ function M.restore(text, version)
   elseif type(state) == "table" then
     base.state = state
   end
+end
+
+--- What the library itself keeps, as text: names of timers, params that were changed.
+function M.save_runtime()
+  local values = {}
+  for _, spec in ipairs(declared.specs) do values[spec.name] = declared.values[spec.name] end
+  return checkpoint.encode { timers = context.timers_save(), params = values }
+end
+
+function M.restore_runtime(text)
+  local kept = checkpoint.decode(text)
+  for name, value in next, kept.params do declared.values[name] = value end
+  context.timers_restore(kept.timers)
 end
 
 --- Calls on_error for an error that C has caught.
