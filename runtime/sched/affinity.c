@@ -1,8 +1,10 @@
 #define _GNU_SOURCE
 #include "sched/affinity.h"
+#include "base/clock.h"
 #include "sched/idle.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
 #include <sched.h>
@@ -10,6 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* One more sentence in the note; what does not fit is left off whole. */
 static void say(char *note, size_t bytes, const char *format, ...) TL_PRINTF(3, 4);
@@ -25,7 +29,7 @@ static void say(char *note, size_t bytes, const char *format, ...) {
 }
 
 tl_kernel_class tl_kernel_class_of(uint32_t tier, uint32_t idle, uint32_t policy) {
-    tl_kernel_class wanted = {.scheduler = SCHED_OTHER};
+    tl_kernel_class wanted = {.scheduler = SCHED_OTHER, .slice_ns = tier == 1 ? 100 * TL_NS_PER_US : 0};
     if (policy == TL_SCHED_SHARED) return wanted;
     switch (tier) {
     case 1:
@@ -45,10 +49,42 @@ tl_kernel_class tl_kernel_class_of(uint32_t tier, uint32_t idle, uint32_t policy
     return wanted;
 }
 
+/* Without this a nice value weighs nothing against processes of other sessions. */
+static void set_session_nice(int32_t nice, char *note, size_t bytes) {
+    char text[8];
+    int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return; /* a kernel without */
+    int length = snprintf(text, sizeof text, "%d", nice);
+    if (getsid(0) == getpid() && write(fd, text, (size_t)length) != length)
+        say(note, bytes, "no nice value of %d for the session (%s)", nice, strerror(errno));
+    close(fd);
+}
+
+/* The kernel's structure, whose C library header came later than many a distribution. */
+typedef struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+} scheduling;
+
+static void set_slice(int64_t slice_ns) {
+    const scheduling wanted = {
+        .size = sizeof wanted, .policy = SCHED_OTHER, .nice = getpriority(PRIO_PROCESS, 0), .runtime = (uint64_t)slice_ns};
+    long done = syscall(SYS_sched_setattr, 0, &wanted, 0);
+    (void)done; /* a hint; older kernels take no notice of it */
+}
+
 static void set_class(const tl_kernel_class *wanted, char *note, size_t bytes) {
-    if (wanted->nice != 0 && setpriority(PRIO_PROCESS, 0, wanted->nice) != 0)
-        say(note, bytes, "no nice value of %d (%s)", wanted->nice,
-            errno == EACCES || errno == EPERM ? "CAP_SYS_NICE" : strerror(errno));
+    if (wanted->nice != 0) {
+        if (setpriority(PRIO_PROCESS, 0, wanted->nice) == 0)
+            set_session_nice(wanted->nice, note, bytes);
+        else
+            say(note, bytes, "no nice value of %d (%s)", wanted->nice,
+                errno == EACCES || errno == EPERM ? "CAP_SYS_NICE" : strerror(errno));
+    }
+    if (wanted->slice_ns != 0) set_slice(wanted->slice_ns);
     if (wanted->scheduler == SCHED_OTHER) return;
     struct sched_param param = {.sched_priority = wanted->priority};
     /* Children of a process in a class above the others' begin in the default one. */

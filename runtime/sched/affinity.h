@@ -18,12 +18,14 @@ typedef struct tl_kernel_class {
     int32_t scheduler; /* SCHED_OTHER, SCHED_FIFO, SCHED_BATCH */
     int32_t priority;  /* of SCHED_FIFO */
     int32_t nice;      /* also set under SCHED_FIFO, for when that is refused */
+    int64_t
+        slice_ns; /* of SCHED_OTHER: how long it wants to run at a time, which Linux 6.12 repays with earlier turns; needs no privilege. 0 = the kernel's own */
 } tl_kernel_class;
 
 /* The table of docs/SCHEDULING.md. `tier` 0 = agents in C; `idle` a tl_idle_policy; `policy` a tl_sched_policy. */
 tl_kernel_class tl_kernel_class_of(uint32_t tier, uint32_t idle, uint32_t policy);
 
-/* Applies it to the calling thread; pins it to `cpu` (-1 = leaves it) and prefers memory near that. */
+/* Applies it to the calling thread, and, as the kernel's autogroups make nice values count only within a session, to its session (of its own: see tl_spawn_worker()); pins it to `cpu` (-1 = leaves it) and prefers memory near that. */
 void tl_affinity_apply(const tl_kernel_class *wanted, int32_t cpu, char *note, size_t note_bytes);
 /* Locks pages as they are touched, now and later; only where no limit could make a later allocation fail. */
 void tl_affinity_lock_memory(char *note, size_t note_bytes);

@@ -21,11 +21,9 @@ static int set_attributes(posix_spawnattr_t *attributes) {
     sigfillset(&all);
     sigdelset(&all, SIGKILL);
     sigdelset(&all, SIGSTOP);
-    int failed =
-        posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    int failed = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
     if (failed == 0) failed = posix_spawnattr_setsigmask(attributes, &none);
-    if (failed == 0) failed = posix_spawnattr_setsigdefault(attributes, &all);
-    return failed != 0 ? failed : posix_spawnattr_setpgroup(attributes, 0);
+    return failed != 0 ? failed : posix_spawnattr_setsigdefault(attributes, &all);
 }
 
 tl_status tl_spawn_worker(const char *binary, const char *plan, const char *name, uint32_t epoch, int32_t *pid) {

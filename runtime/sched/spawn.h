@@ -5,7 +5,8 @@
 #include "base/status.h"
 #include "base/worker_page.h"
 
-/* Starts one with default signals and an empty mask, a process group of its own (the terminal's Ctrl-C is the master's business), no standard input, and standard output going to standard error.
+/* Starts one with default signals and an empty mask, a session of its own (the terminal's Ctrl-C is the master's business, and Linux weighs sessions against
+ * each other before it looks at nice values: sched/affinity.h), no standard input, and standard output going to standard error.
  * Inherits descriptors that are not close-on-exec. TL_ERR_IO. */
 tl_status tl_spawn_worker(const char *binary, const char *plan, const char *name, uint32_t epoch, int32_t *pid);
 

@@ -64,12 +64,35 @@ describe("a worker's place", function()
       local is, note = start(case[1])
       if note == "" then
         assert.same({ case[2], case[3], case[4] }, { is.scheduler, is.priority, is.nice })
+        -- Where the kernel groups by session, a nice value counts only among groups that have it too.
+        local file = io.open("/proc/" .. world:slot "w".pid .. "/autogroup")
+        if file then
+          assert.equal(tostring(case[4]), file:read "*a":match "nice (%-?%d+)")
+          file:close()
+        end
       else
         assert.matches("CAP_SYS_NICE", note)
       end
       world:destroy()
     end
     world = nil
+  end)
+
+  it("is not inherited from a master above it", function()
+    world = worlds.create { { name = "w" } }
+    world:start { policy = C.TL_SCHED_PRIORITY }
+    local function scheduler(pid)
+      local file = assert(io.open("/proc/" .. pid .. "/stat"))
+      local words = {}
+      for word in file:read "*a":match "%) (.*)":gmatch "%S+" do words[#words + 1] = tonumber(word) or word end
+      file:close()
+      return words[39], words[17]
+    end
+    if ffi.string(world.master_page.note) == "" then assert.same({ FIFO, -20 }, { scheduler(world.master_page.pid) }) end
+    assert.same({ OTHER, 0 }, { scheduler(world:slot "w".pid) })
+    world:destroy()
+    world = nil
+    assert.same({ OTHER, 0 }, { scheduler(C.getpid()) })
   end)
 
   it("is an ordinary one without the privilege, and the start does not fail of it", function()
