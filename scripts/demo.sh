@@ -1,7 +1,5 @@
 #!/bin/sh
-# The main job of `make run`: a synthetic session, a market maker on it, the results and a report.
+# The main job of `make run`: a live session, DURATION long, on the embedded exchange; scripts/demo/demo.lua says of what.
 set -eu
 tidelock=$1
-data=build/demo.itch
-[ -s "$data" ] || "$tidelock" generate --seed 42 --out "$data"
-"$tidelock" backtest scripts/market_maker.lua --data "$data" --report report.html
+exec "$tidelock" run scripts/demo/demo.lua --duration "${DURATION:-20s}"

@@ -1,5 +1,6 @@
 --- A live session from the configuration to the summary: makes the plan and the instance, drives the master, tells what happens, cleans up.
 local native = require "tidelock.native"
+local duration = require "tidelock.duration"
 local control = require "tidelock.live.control"
 local instances = require "tidelock.live.instance"
 local layout = require "tidelock.live.layout"
@@ -89,20 +90,22 @@ end
 function Session:tell_workers()
   local now = self.view:workers(self.view:copy_master())
   for _, w in ipairs(now) do
-    local before = self.told[w.name] or { deaths = w.deaths, generation = w.generation, state = "new", note = "" }
-    if w.deaths > before.deaths then
+    local told = self.told[w.name]
+    if w.deaths > told.deaths then
       self:say(("%s died: %s"):format(w.name, w.death ~= "" and w.death or w.failure ~= "" and w.failure or "no reason is known"))
     end
-    if w.state == "quarantined" and before.state ~= "quarantined" then
-      self:say(("%s is quarantined: it died %d times within %s; it stays down until the instance is started again"):format(w.name, w.deaths,
-        require("tidelock.duration").format(self.plan.restart.window)))
-    elseif w.state == "running" and before.state ~= "running" and w.generation > 1 and (w.generation > before.generation or before.state == "waiting") then
-      self:say(("%s runs again as generation %d%s"):format(w.name, w.generation,
-        w.restart_ns > 0 and (", %.0f ms after the death"):format(w.restart_ns / 1e6) or ""))
+    if w.state == "quarantined" and told.state ~= "quarantined" then
+      self:say(("%s is quarantined: it died %d times within %s and stays down until the instance is started again"):format(w.name, w.deaths,
+        duration.format(self.plan.restart.window)))
+    elseif w.state == "running" and w.generation > told.generation then
+      if told.generation > 0 then
+        self:say(("%s runs again as generation %d%s"):format(w.name, w.generation,
+          w.restart_ns > 0 and (", %.0f ms after the death"):format(w.restart_ns / 1e6) or ""))
+      end
+      told.generation = w.generation
     end
-    if w.note ~= "" and w.note ~= before.note then self:say(("%s: %s"):format(w.name, w.note)) end
-    if w.state == "running" then before.generation, before.state = w.generation, w.state end
-    self.told[w.name] = { deaths = w.deaths, state = w.state, note = w.note, generation = w.state == "running" and w.generation or before.generation }
+    if w.note ~= "" and w.note ~= told.note then self:say(("%s: %s"):format(w.name, w.note)) end
+    told.deaths, told.state, told.note = w.deaths, w.state, w.note
   end
   return now
 end
@@ -179,16 +182,28 @@ function Session:drive()
   end
 end
 
+--- What an earlier start left behind, and what of it was taken over.
+function Session:tell_recovery()
+  local now, open, positions = self.view:read(), 0, 0
+  for _, s in ipairs(now.strategies) do
+    open = open + s.open_orders
+    for _, p in ipairs(s.positions) do positions = positions + (p.quantity ~= 0 and 1 or 0) end
+  end
+  self:say(("took over what an earlier start had left behind: %d open order%s, %d position%s, %s fills so far"):format(open, open == 1 and "" or "s",
+    positions, positions == 1 and "" or "s", require("tidelock.report.format").count(now.fills)))
+end
+
 --- Begins and drives; `self` keeps what must be undone.
 function Session:live()
   local plan, inst = self.plan, self.instance
   self.view = status.open(inst.directory, plan)
+  if inst.recovered and not self.options.quiet then self:tell_recovery() end
   self:open_logs()
   self.deaths_before, self.ran, self.told = {}, {}, {}
   self:open_master()
   for _, w in ipairs(self.view:workers(self.view:copy_master())) do
     self.deaths_before[w.name] = w.deaths
-    self.told[w.name] = { deaths = w.deaths, generation = w.generation, state = "new", note = "" }
+    self.told[w.name] = { deaths = w.deaths, generation = 0, state = "new", note = "" }
   end
   check(C.tl_master_start(self.master))
   self:drive()

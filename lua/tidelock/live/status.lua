@@ -118,6 +118,7 @@ end
 
 local function state_of(slot, page)
   if slot and slot.state ~= C.TL_SLOT_SPAWNED and slot.state ~= C.TL_SLOT_NONE then return SLOT_STATES[slot.state] or "?" end
+  if slot and slot.epoch ~= page.epoch then return "starting" end -- the page is still its predecessor's
   return WORKER_STATES[page.state] or "?"
 end
 
@@ -264,7 +265,8 @@ function View:read()
     end
     result.strategies[i] = {
       name = one.name, decisions_hash = worker.decisions_hash, errors = worker.errors, overruns = worker.overruns, position = by_symbol, pnl = pnl,
-      positions = list, fills = fills, open_orders = open, traded = traded, handlers = handlers[one.name], skipped = worker.skipped, handled = worker.handled,
+      positions = list, fills = fills, open_orders = open, traded = traded, handlers = handlers[one.name], skipped = worker.skipped,
+      handled = self:counter("s." .. one.name, "strategy.records"),
       commands = self:counter("s." .. one.name, "strategy.commands"), gaps = self:counter("s." .. one.name, "strategy.gaps"),
       account = self.plan.accounts[one.account].name, state = worker.state,
     }
