@@ -28,7 +28,7 @@ end
 
 M.METHODS = {
   "quote", "trade", "book", "bar", "status", "action", "data", "advance", "fill", "reject", "cancel", "position", "orders", "open_orders", "logs", "now",
-  "params", "errors", "stop",
+  "params", "errors", "stop", "signal", "signals", "venue",
 }
 local OPTIONS = { "params", "symbols", "instruments", "data", "seed", "start", "cash", "leverage", "name", "calendar" }
 
@@ -217,15 +217,22 @@ end
 
 -- ---- time ----
 
---- Moves the clock to `to`, firing timers on the way.
+--- Moves the clock to `to`, firing timers and ending what sagas have left open on the way.
 local function move_to(r, to)
-  while C.tl_host_next_timer_ns(r.host) <= to do
-    local due = C.tl_host_next_timer_ns(r.host)
+  while true do
+    local timer, saga = C.tl_host_next_timer_ns(r.host), venue_of.next_ns(r)
+    local due = saga < timer and saga or timer
+    if due > to then break end
     if due > r.now_ns then r.now_ns = due end
+    if saga <= timer then
+      venue_of.time(r)
+      venue_of.deliver(r, append, drain)
+    end
     local event = ffi.new "tl_event"
-    if not C.tl_host_take_timer(r.host, r.now_ns, event) then break end
-    append(r, event)
-    drain(r)
+    if C.tl_host_take_timer(r.host, r.now_ns, event) then
+      append(r, event)
+      drain(r)
+    end
   end
   if to > r.now_ns then r.now_ns = to end
 end
@@ -404,6 +411,51 @@ function Run:data(name, row)
   C.tl_host_set_data_row(r.host, input.index, values)
   append(r, event_of(r, C.TL_EVENT_DATA, NO_INSTRUMENT, input.index, r.rows or 0))
   r.rows = (r.rows or 0) + 1
+  drain(r)
+end
+
+--- The number of a name, given to the host at its first use.
+local function number_of(r, names, name, tell)
+  if type(name) ~= "string" or name == "" then error("a name is a string, not " .. tostring(name), 3) end
+  if not names[name] then
+    names.count = (names.count or 0) + 1
+    names[name] = names.count + 1 -- the strategy itself is 1
+    check(tell(r.host, names[name], name))
+  end
+  return names[name]
+end
+
+--- Another strategy's signal.
+function Run:signal(from, name, value)
+  local r = enter(self, DEFAULT_SYMBOL)
+  if type(name) ~= "string" or #name == 0 or #name > 63 then error("run:signal(from, name, value): name is a string of 1 to 63 bytes", 2) end
+  if type(value) ~= "number" then error("run:signal(from, name, value): value is a number", 2) end
+  r.peers = r.peers or {}
+  local id = number_of(r, r.peers, from, C.tl_host_name_peer)
+  move_to(r, r.now_ns + STEP_NS)
+  local bits, tail = ffi.new "int64_t[1]", ffi.new "tl_event_tail"
+  ffi.copy(bits, ffi.new("double[1]", value), 8)
+  ffi.copy(tail, name, #name)
+  append(r, event_of(r, C.TL_EVENT_SIGNAL, NO_INSTRUMENT, id, bits[0]), tail)
+  drain(r)
+end
+
+--- The signals that the strategy has sent since the last call: { { name =, value = }, ... }.
+function Run:signals()
+  local r, list, one = enter(self), {}, ffi.new "tl_signal"
+  while C.tl_host_take_signal(r.host, one) do list[#list + 1] = { name = ffi.string(one.name), value = one.value } end
+  return list
+end
+
+local LINKS = { disconnected = 0, connected = 1, reconciled = 2 }
+
+--- A venue's link: "disconnected" "connected" "reconciled".
+function Run:venue(name, state)
+  local r = enter(self, DEFAULT_SYMBOL)
+  r.venues = r.venues or {}
+  local link, index = one_of(state, LINKS, "state of a venue"), number_of(r, r.venues, name, C.tl_host_name_venue)
+  move_to(r, r.now_ns + STEP_NS)
+  append(r, event_of(r, C.TL_EVENT_VENUE, NO_INSTRUMENT, index, link))
   drain(r)
 end
 

@@ -55,6 +55,7 @@
 ---@field queue_ahead number|nil
 ---@field queue_total number|nil
 ---@field tag string|nil
+---@field undo boolean sent by the gateway to undo a saga's leg
 ---@field offset number|nil
 ---@field percent number|nil
 ---@field expire number|nil

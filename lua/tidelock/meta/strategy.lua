@@ -67,12 +67,17 @@ function Strategy:on_mark(mark) end
 function Strategy:on_action(action) end
 ---@param row DataRow
 function Strategy:on_data(row) end
+---@param signal Signal another strategy's
+function Strategy:on_signal(signal) end
 ---@param order Order
 ---@param report Report
 function Strategy:on_order(order, report) end
 ---@param order Order
 ---@param fill Fill
 function Strategy:on_fill(order, fill) end
+---@param saga Saga one that has ended
+---@param outcome { status: "done"|"undone"|"failed", reason: string|nil, legs: Order[] }
+function Strategy:on_saga(saga, outcome) end
 ---@param name string
 ---@param ts number
 ---@param missed integer
@@ -80,6 +85,12 @@ function Strategy:on_timer(name, ts, missed) end
 ---@param symbol string
 ---@param status TradingStatus
 function Strategy:on_status(symbol, status) end
+---@param symbol string
+---@param state "stale"|"fresh"
+function Strategy:on_feed(symbol, state) end
+---@param venue string
+---@param state "connected"|"disconnected"|"reconciled"
+function Strategy:on_venue(venue, state) end
 ---@param symbol string
 ---@param missed integer
 function Strategy:on_gap(symbol, missed) end
@@ -223,6 +234,11 @@ function Bars:ts(i) end
 ---@class DataRow : Event
 ---@field name string
 ---@field [string] number|nil
+
+---@class Signal : Event
+---@field name string
+---@field value number
+---@field from string the strategy that sent it
 
 ---@class Report : Event
 ---@field kind "accepted"|"fill"|"canceled"|"replaced"|"rejected"|"denied"|"expired"|"triggered"|"cancel_rejected"|"replace_rejected"|"restated"

@@ -45,5 +45,33 @@ function timeout.daily(spec) end
 ---@param spec { symbol: string, at: "open"|"close", offset: Duration|nil, name: string }
 ---@return Timer
 function timeout.session(spec) end
+---@class Leg
+---@field send table an order's named fields, with `type` where price and stop_price do not tell it
+---@field undo "flatten"|table|nil how it is undone: flattened, or a limit or market order
+---@field partial boolean|nil done with what it was filled when it ended
+
+---@class SagaSteps
+local SagaSteps = {}
+---@param leg Leg
+---@return Order order wholly filled
+function SagaSteps:leg(leg) end
+---@param legs Leg[]
+---@return Order ...
+function SagaSteps:legs(legs) end
+
+---@class Saga
+---@field name string
+---@field status "running"|"undoing"|"done"|"undone"|"failed"
+local Saga = {}
+---@return boolean asked
+function Saga:cancel() end
+
+--- Runs fn(s, ...): orders of which all are filled by the deadline less the reserve, or what was filled is brought back by the gateway.
+---@param name string
+---@param d Duration|Deadline|{ [1]: Duration|Deadline, reserve: Duration|nil }
+---@param fn fun(s: SagaSteps, ...)
+---@return Saga|nil
+---@return OrderError|nil
+function timeout.saga(name, d, fn, ...) end
 
 return timeout

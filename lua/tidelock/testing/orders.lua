@@ -7,7 +7,7 @@ local M = {}
 
 local FIELDS = {
   "id", "symbol", "side", "type", "time_in_force", "status", "is_open", "pending", "price", "quantity", "filled", "remaining", "average_price",
-  "wanted_price", "wanted_quantity", "stop_price", "display", "tag", "reason", "post_only", "reduce_only", "created", "updated", "expire", "deadline",
+  "wanted_price", "wanted_quantity", "stop_price", "display", "tag", "reason", "undo", "post_only", "reduce_only", "created", "updated", "expire", "deadline",
 }
 
 local function absent_or(n, unit)
@@ -42,6 +42,7 @@ function read.stop_price(o) return absent_or(o.stop_price_n, o.price_unit) end
 function read.display(o) return absent_or(o.display_n, o.size_unit) end
 function read.tag(o, r) return text_or_nil(C.tl_mirror_tag_name(r.mirror, o.tag_n)) end
 function read.reason(o) return text_or_nil(C.tl_reason_code(o.reason_n)) end
+function read.undo(o) return bit.band(o.flags_n, C.TL_FLAG_UNDO) ~= 0 end
 function read.post_only(o) return bit.band(o.flags_n, C.TL_FLAG_POST_ONLY + C.TL_FLAG_POST_SLIDE) ~= 0 end
 function read.reduce_only(o) return bit.band(o.flags_n, C.TL_FLAG_REDUCE_ONLY) ~= 0 end
 function read.created(o) return tonumber(o.created_ns) end

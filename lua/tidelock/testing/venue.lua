@@ -1,18 +1,15 @@
 --- The venue of a test run: it takes what the strategy sends, and answers when the run is called next. It matches nothing; the spec says what trades.
 --- New orders are at the venue at once; cancels and replaces are on their way until the next call, and a fill that the spec gives there crosses them.
 local native = require "tidelock.native"
+local sagas = require "tidelock.testing.saga"
 local C, ffi = native.C, native.ffi
 
 local M = {}
 
 local ABSENT = -0x7fffffffffffffffLL - 1
+local NO_INSTRUMENT = 0xffffffff
 local LIQUIDITY = { maker = 1, taker = 2, auction = 3 }
 local count = ffi.new "uint32_t[1]"
-
---- Gives a run its (empty) venue.
-function M.open(r)
-  r.sent, r.by_id, r.reports, r.requests, r.executions = {}, {}, {}, {}, 0
-end
 
 local function post(r, order, kind, fields)
   local report = ffi.new("tl_report", {
@@ -33,27 +30,46 @@ local function end_partners(r, order, link)
   end
 end
 
-local function ended(r, order)
+--- An order has closed: its report, then what that leads to.
+local function ended(r, order, kind, reason)
   order.open = false
-  if order.link == C.TL_LINK_OCO or order.link == C.TL_LINK_BRACKET_LEG then end_partners(r, order, order.link)
+  local partners = order.link == C.TL_LINK_OCO or order.link == C.TL_LINK_BRACKET_LEG
+  if partners then end_partners(r, order, order.link)
   elseif order.link == C.TL_LINK_BRACKET_ENTRY and order.filled == 0 then end_partners(r, order, tonumber(C.TL_LINK_BRACKET_LEG)) end
+  post(r, order, kind, { reason = reason })
+  sagas.ended(r, order, reason)
+end
+
+local function take_new(r, c)
+  local id = tonumber(c.order_id)
+  local order = {
+    id = c.order_id + 0ULL, number = id, instrument = c.instrument, side = c.side, type = c.type, price = c.price, quantity = c.quantity, filled = 0LL,
+    open = true, link = c.link, group = c.group, tag = c.tag,
+  }
+  r.sent[#r.sent + 1], r.by_id[id] = order, order
+  if c.link == C.TL_LINK_SAGA_LEG then sagas.join(r, order, c) end
+  post(r, order, C.TL_REPORT_ACCEPTED)
+  return order
+end
+
+local function post_own(r, fields)
+  post(r, { id = 0, price = ABSENT, quantity = 0, filled = 0, instrument = NO_INSTRUMENT }, fields.kind, fields)
+end
+
+--- Gives a run its (empty) venue.
+function M.open(r)
+  r.sent, r.by_id, r.reports, r.requests, r.executions = {}, {}, {}, {}, 0
+  sagas.open(r, post_own, take_new)
 end
 
 local function take_one(r, c)
-  local id = tonumber(c.order_id)
-  local order = r.by_id[id]
-  if c.kind == C.TL_COMMAND_NEW then
-    order = {
-      id = c.order_id, number = id, instrument = c.instrument, side = c.side, type = c.type, price = c.price, quantity = c.quantity, filled = 0LL,
-      open = true, link = c.link, group = c.group,
-    }
-    r.sent[#r.sent + 1], r.by_id[id] = order, order
-    post(r, order, C.TL_REPORT_ACCEPTED)
+  local order = r.by_id[tonumber(c.order_id)]
+  if c.kind == C.TL_COMMAND_NEW then take_new(r, c)
   elseif c.kind == C.TL_COMMAND_CANCEL then
+    local own = type(c) == "table" -- the gateway's, which waits for no answer
     if order.open then
-      ended(r, order)
-      post(r, order, C.TL_REPORT_CANCELED, { reason = C.TL_REASON_REQUESTED })
-    else
+      ended(r, order, C.TL_REPORT_CANCELED, own and c.reason or C.TL_REASON_REQUESTED)
+    elseif not own then
       post(r, order, C.TL_REPORT_CANCEL_REJECTED, { reason = C.TL_REASON_ORDER_CLOSED })
     end
   elseif order.open and c.quantity > order.filled then
@@ -68,7 +84,9 @@ end
 function M.take(r)
   local commands = C.tl_mirror_commands(r.mirror, count)
   for i = 0, count[0] - 1 do
-    if commands[i].kind == C.TL_COMMAND_NEW then take_one(r, commands[i])
+    local kind = commands[i].kind
+    if kind == C.TL_COMMAND_NEW then take_new(r, commands[i])
+    elseif kind >= C.TL_COMMAND_SAGA_BEGIN then sagas.take(r, commands[i])
     else r.requests[#r.requests + 1] = ffi.new("tl_command", commands[i]) end
   end
   C.tl_mirror_clear_commands(r.mirror)
@@ -79,6 +97,14 @@ function M.arrive(r)
   local requests = r.requests
   r.requests = {}
   for _, command in ipairs(requests) do take_one(r, command) end
+end
+
+--- When the venue has something to do by itself, and doing it: legs of sagas are cancelled in time.
+M.next_ns = sagas.next_ns
+
+function M.time(r)
+  sagas.time(r, r.now_ns)
+  M.arrive(r)
 end
 
 --- What is due arrives at the strategy; what its handlers send meanwhile is answered the next time.
@@ -132,7 +158,10 @@ function M.fill(r, id, quantity, price, options)
   post(r, order, C.TL_REPORT_FILL, {
     price = at, quantity = traded, execution_id = r.executions, fee_e8 = (options.fee or 0) * 1e8, liquidity = LIQUIDITY[liquidity],
   })
-  if order.filled == order.quantity then order.open = false end
+  if order.filled == order.quantity then
+    order.open = false
+    sagas.ended(r, order, 0)
+  end
   if order.link == C.TL_LINK_OCO or order.link == C.TL_LINK_BRACKET_LEG then end_partners(r, order, order.link) end
 end
 
@@ -147,15 +176,13 @@ end
 function M.reject(r, id, code)
   local reason = reason_number(code)
   local order = open_order(r, id, "reject")
-  ended(r, order)
-  post(r, order, C.TL_REPORT_REJECTED, { reason = reason })
+  ended(r, order, C.TL_REPORT_REJECTED, reason)
 end
 
 function M.cancel(r, id, code)
   local reason = reason_number(code)
   local order = open_order(r, id, "cancel")
-  ended(r, order)
-  post(r, order, C.TL_REPORT_CANCELED, { reason = reason })
+  ended(r, order, C.TL_REPORT_CANCELED, reason)
 end
 
 return M
