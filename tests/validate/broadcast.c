@@ -70,16 +70,6 @@ static void write_records(feed *f, uint32_t records) {
     tl_broadcast_latched(&f->writer, f->writer.position);
 }
 
-static void writer_role(int role) {
-    feed f;
-    open_feed(&f);
-    harness_ready(role);
-    while (!harness_stopped()) {
-        write_records(&f, 1 + (uint32_t)(harness_random() % BATCH));
-        if (harness_random() % 16 == 0) harness_linger(harness_random() % 3000);
-    }
-}
-
 typedef struct follower {
     tl_broadcast_reader reader;
     const void *latches;
@@ -171,6 +161,19 @@ static void check_edge(const tl_broadcast_writer *writer) {
         for (uint32_t i = 0; i < count; i++)
             if (slots[i * WORDS] != from + i || !harness_whole(slots + i * WORDS, WORDS))
                 harness_fail("position %llu is torn, a ring behind a dead writer", (unsigned long long)(from + i));
+    }
+}
+
+static void writer_role(int role) {
+    feed f;
+    open_feed(&f);
+    check_edge(&f.writer); /* as a predecessor left it */
+    write_records(&f, 1);
+    check_edge(&f.writer);
+    harness_ready(role);
+    while (!harness_stopped()) {
+        write_records(&f, 1 + (uint32_t)(harness_random() % BATCH));
+        if (harness_random() % 16 == 0) harness_linger(harness_random() % 3000);
     }
 }
 
