@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 
-enum { TL_LATCH_TRIES = 64 };
+enum { TL_LATCH_TRIES = 1024 };
 
 typedef struct tl_latch {
     uint64_t sequence TL_ALIGNED(64); /* updates so far; odd: readers use copy 1 */

@@ -10,7 +10,9 @@ end
 local function counts(p)
   local c = ffi.new "tl_pool_counts"
   C.tl_pool_count(p, c)
-  return { hits = tonumber(c.hits), fresh = tonumber(c.fresh), misses = tonumber(c.misses), stale = tonumber(c.stale), live = c.live, high_water = c.high_water }
+  return {
+    hits = tonumber(c.hits), fresh = tonumber(c.fresh), misses = tonumber(c.misses), stale = tonumber(c.stale), live = c.live, high_water = c.high_water,
+  }
 end
 
 local function acquire(p)

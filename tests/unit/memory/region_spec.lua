@@ -137,7 +137,8 @@ describe("a region", function()
   it("has a layout that is a function of names, sizes, order and version", function()
     local seen = {}
     for _, case in ipairs {
-      { { { "a", 8 }, { "b", 8 } } }, { { { "b", 8 }, { "a", 8 } } }, { { { "a", 8 }, { "b", 16 } } }, { { { "a", 8 }, { "b", 8 } }, 2 }, { { { "ab", 8 } } }, { {} },
+      { { { "a", 8 }, { "b", 8 } } }, { { { "b", 8 }, { "a", 8 } } }, { { { "a", 8 }, { "b", 16 } } }, { { { "a", 8 }, { "b", 8 } }, 2 },
+      { { { "ab", 8 } } }, { {} },
     } do
       local s, count = sections(case[1])
       local hash = tostring(C.tl_region_layout(s, count, case[2] or 1))
