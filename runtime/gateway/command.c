@@ -2,6 +2,7 @@
 
 #include "gateway/account.h"
 #include "gateway/group.h"
+#include "gateway/held.h"
 #include "gateway/order_store.h"
 #include "gateway/risk.h"
 #include "gateway/saga.h"
@@ -91,6 +92,11 @@ static refusal take_new(tl_gateway *gateway, uint32_t index, const tl_command *c
     tl_order_move_apply(TL_MOVE_SEND, &order->record.status, &order->record.before);
     /* It joins before it is checked, as the members before it decide what it counts. */
     risk_plan plan;
+    why.reason = held_reason(gateway, order);
+    if (why.reason != TL_REASON_NONE) {
+        gateway_order_discard(gateway, order);
+        return why;
+    }
     why = group_join(gateway, order) ? risk_check_limits(gateway, order, c->quantity, c->price, true, now_ns, &plan)
                                      : plainly(TL_REASON_TOO_MANY_ORDERS);
     if (why.reason != TL_REASON_NONE) {
@@ -129,8 +135,8 @@ static void command_new(tl_gateway *gateway, uint32_t index, const tl_command *c
         group_leg_sync(gateway, order, now_ns);
         return;
     }
-    gateway_order_arm(gateway, order);
     gateway_send(gateway, order, TL_COMMAND_NEW, now_ns);
+    gateway_order_arm(gateway, order);
 }
 
 gateway_order *gateway_own_order(tl_gateway *gateway, uint32_t index, const tl_command *c, bool reverts, int64_t now_ns) {
@@ -140,8 +146,8 @@ gateway_order *gateway_own_order(tl_gateway *gateway, uint32_t index, const tl_c
         deny(gateway, index, c, TL_REPORT_DENIED, why, now_ns);
         return NULL;
     }
-    gateway_order_arm(gateway, order);
     gateway_send(gateway, order, TL_COMMAND_NEW, now_ns);
+    gateway_order_arm(gateway, order);
     return order;
 }
 
@@ -236,9 +242,7 @@ static void command_replace(tl_gateway *gateway, uint32_t index, const tl_comman
     if (plan.moves) gateway_count_as(gateway, order, plan.counted, plan.value, plan.fee, plan.stakes);
     gateway_order_rest(gateway, order);
     if (order->group != 0) gateway_recount(gateway, order); /* the others of its group */
-    tl_command *command = gateway_send(gateway, order, TL_COMMAND_REPLACE, now_ns);
-    command->price = price;
-    command->quantity = c->quantity;
+    gateway_send_replace(gateway, order, price, c->quantity, now_ns);
 }
 
 static bool matches(const tl_command *order, const tl_command *filter) {
@@ -310,6 +314,7 @@ void tl_gateway_command(tl_gateway *gateway, const tl_command *command, int64_t 
     default:
         command_cancel_all(gateway, (uint32_t)index, &mine, now_ns);
     }
+    held_settle(gateway);
 }
 
 void tl_gateway_refuse(tl_gateway *gateway, const tl_command *command, int reason, int64_t limit, int64_t value,
@@ -322,4 +327,5 @@ void tl_gateway_refuse(tl_gateway *gateway, const tl_command *command, int reaso
         saga_denied(gateway, (uint32_t)index, &mine, reason, now_ns);
     else
         group_denied(gateway, (uint32_t)index, &mine, now_ns);
+    held_settle(gateway);
 }

@@ -18,6 +18,9 @@ gateway_order *gateway_own_order(tl_gateway *gateway, uint32_t strategy, const t
 /* Fills the buckets in which fills are looked for, which are empty, from the fills that are remembered. */
 void gateway_fills_index(tl_gateway *gateway);
 
+/* Takes a venue's report (or one that the gateway gives in its place) whose fields can be, and makes it what it tells; false when the order is not in a state for it. */
+bool gateway_take_report(tl_gateway *gateway, gateway_order *order, tl_report *report, int64_t now_ns);
+
 /* A split, a dividend, funding. */
 void gateway_action(tl_gateway *gateway, const tl_event *event, int64_t now_ns);
 

@@ -6,6 +6,7 @@
 
 #include "gateway/account.h"
 #include "gateway/command.h"
+#include "gateway/held.h"
 #include "gateway/mark.h"
 #include "gateway/order_store.h"
 #include "gateway/risk.h"
@@ -45,6 +46,8 @@ tl_gateway *tl_gateway_create(const tl_instruments *instruments, const tl_calend
         reserve(&g->moved_memory, GATEWAY_INSTRUMENTS, sizeof *g->moved, &g->moved) != TL_OK ||
         reserve(&g->saga_memory, GATEWAY_SAGAS, sizeof *g->sagas, &g->sagas) != TL_OK ||
         reserve(&g->saga_leg_memory, GATEWAY_SAGA_LEGS, sizeof *g->saga_legs, &g->saga_legs) != TL_OK ||
+        reserve(&g->held_book_memory, GATEWAY_INSTRUMENTS, sizeof *g->held_books, &g->held_books) != TL_OK ||
+        reserve(&g->held_request_memory, GATEWAY_HELD_REQUESTS, sizeof *g->held_requests, &g->held_requests) != TL_OK ||
         reserve(&g->command_memory, GATEWAY_OUTPUT, sizeof *g->commands, &g->commands) != TL_OK ||
         reserve(&g->report_memory, GATEWAY_OUTPUT, sizeof *g->reports, &g->reports) != TL_OK) {
         tl_gateway_destroy(g);
@@ -63,6 +66,8 @@ void tl_gateway_destroy(tl_gateway *g) {
     tl_vmem_release(&g->moved_memory);
     tl_vmem_release(&g->saga_memory);
     tl_vmem_release(&g->saga_leg_memory);
+    tl_vmem_release(&g->held_book_memory);
+    tl_vmem_release(&g->held_request_memory);
     tl_vmem_release(&g->command_memory);
     tl_vmem_release(&g->report_memory);
     tl_id_map_close(&g->order_index);
@@ -135,7 +140,17 @@ tl_status tl_gateway_add_venue(tl_gateway *g, const char *name, const tl_fee_sch
     one->rates_e12[TL_LIQUIDITY_NONE] = one->rates_e12[TL_LIQUIDITY_TAKER];
     one->is_free = (one->rates_e12[TL_LIQUIDITY_MAKER] | one->rates_e12[TL_LIQUIDITY_TAKER] |
                     one->rates_e12[TL_LIQUIDITY_AUCTION] | fees->per_unit_e8 | fees->minimum_e8) == 0;
+    one->supports = TL_SUPPORTS_ALL;
     *venue = g->venue_count++;
+    return TL_OK;
+}
+
+tl_status tl_gateway_venue_supports(tl_gateway *g, uint32_t venue, uint32_t supports) {
+    if (venue >= g->venue_count) return tl_error_set(TL_ERR_NOT_FOUND, "there is no venue %u", venue);
+    if ((supports & ~(uint32_t)TL_SUPPORTS_ALL) != 0 || !(supports & TL_SUPPORTS_LIMIT))
+        return tl_error_set(TL_ERR_ARGUMENT, "venue %s: supports 0x%x, and the least is limit orders", g->venues[venue].name,
+                            supports);
+    g->venues[venue].supports = supports;
     return TL_OK;
 }
 
@@ -200,6 +215,7 @@ void tl_gateway_kill(tl_gateway *g, int account, bool on, int64_t now_ns) {
             g->strategies[s]->ledger.day_start = ledger_profit(&g->strategies[s]->ledger);
         }
     }
+    held_settle(g);
 }
 
 /* The mark: its venue's own where it sends one, else the middle, else the last price. A quote so wide that its middle says nothing (the stub quotes before
@@ -215,7 +231,6 @@ static inline int64_t twice_mark_of(const gateway_market *market) {
 }
 
 void tl_gateway_market(tl_gateway *g, const tl_event *event, const tl_event_tail *tail) {
-    (void)tail;
     uint32_t instrument = event->instrument;
     if (instrument >= GATEWAY_INSTRUMENTS) return;
     gateway_market *market = &g->markets[instrument];
@@ -237,6 +252,7 @@ void tl_gateway_market(tl_gateway *g, const tl_event *event, const tl_event_tail
     case TL_EVENT_STATUS:
         market->state = event->w[0] >= 0 && event->w[0] <= TL_STATE_CLOSED ? (uint8_t)event->w[0] : TL_STATE_UNKNOWN;
         gateway_mark_moved(g, market);
+        if (TL_UNLIKELY(market->held_book != 0)) held_market(g, event, tail);
         return;
     case TL_EVENT_MARK:
         if (event->w[0] == TL_ABSENT) return;
@@ -245,17 +261,25 @@ void tl_gateway_market(tl_gateway *g, const tl_event *event, const tl_event_tail
         break;
     case TL_EVENT_ACTION:
         gateway_action(g, event, event->ts_recv_ns);
+        held_settle(g);
         return;
     default:
         return;
     }
     gateway_mark_moved(g, market);
+    if (TL_UNLIKELY(market->held_book != 0)) held_market(g, event, tail);
     int64_t twice = twice_mark_of(market);
     if (twice == market->twice_mark) return;
-    if (TL_UNLIKELY(market->held > 0))
+    if (TL_UNLIKELY(market->held > 0)) {
         gateway_revalue(g, instrument, twice, event->ts_recv_ns);
-    else
+        held_settle(g);
+    } else {
         market->twice_mark = twice;
+    }
+}
+
+uint32_t tl_gateway_waiting(const tl_gateway *g) {
+    return g->held_waiting;
 }
 
 int64_t tl_gateway_next_timer_ns(const tl_gateway *g) {
@@ -267,20 +291,19 @@ void tl_gateway_time(tl_gateway *g, int64_t now_ns) {
     uint32_t slot;
     while (tl_timer_heap_take(&g->timers, now_ns, &slot)) {
         gateway_order *order = &g->orders[slot];
-        const tl_command *last = &order->record.last;
         /* Armed again before anything is sent: an order that is held may be gone afterwards. */
-        bool deadline =
-            last->deadline_ns > 0 && last->deadline_ns <= now_ns && !(order->bits & (ORDER_DEADLINE_DONE | ORDER_HELD));
-        bool expired = (last->flags & TL_FLAG_HAS_EXPIRE) && last->expire_ns <= now_ns && !(order->bits & ORDER_EXPIRE_DONE);
+        bool deadline = gateway_order_deadline_ns(order) <= now_ns, expired = held_expire_ns(g, order) <= now_ns;
         if (deadline) order->bits |= ORDER_DEADLINE_DONE;
         if (expired) order->bits |= ORDER_EXPIRE_DONE;
         gateway_order_arm(g, order);
         if (deadline)
             gateway_order_cancel(g, order, TL_REASON_DEADLINE_PASSED, now_ns);
         else if (expired)
-            gateway_order_cancel(g, order, TL_REASON_EXPIRE_TIME, now_ns);
+            gateway_order_cancel(g, order, held_expire_reason(order), now_ns);
+        held_settle(g);
     }
     saga_time(g, now_ns);
+    held_settle(g);
 }
 
 uint32_t tl_gateway_sagas(const tl_gateway *g, uint32_t strategy) {

@@ -49,6 +49,18 @@ typedef struct tl_fee_schedule {
     int64_t minimum_e8;  /* a fill */
 } tl_fee_schedule;
 
+/* What a venue can do. What it cannot the gateway does for it, so that strategies see the same: see gateway/held.h. */
+enum {
+    TL_SUPPORTS_LIMIT = 1 << TL_TYPE_LIMIT,
+    TL_SUPPORTS_MARKET = 1 << TL_TYPE_MARKET,
+    TL_SUPPORTS_STOP = 1 << TL_TYPE_STOP,
+    TL_SUPPORTS_STOP_LIMIT = 1 << TL_TYPE_STOP_LIMIT,
+    TL_SUPPORTS_TRAILING_STOP = 1 << TL_TYPE_TRAILING_STOP,
+    TL_SUPPORTS_ICEBERG = 1 << TL_TYPE_ICEBERG,
+    TL_SUPPORTS_GTD = 1 << TL_TYPES,
+    TL_SUPPORTS_ALL = (1 << (TL_TYPES + 1)) - 1
+};
+
 typedef struct tl_account_config {
     char name[32];
     char currency[TL_CURRENCY_BYTES];
@@ -87,6 +99,8 @@ void tl_gateway_destroy(tl_gateway *gateway);
 /* Set-up; each returns its index. */
 tl_status tl_gateway_add_account(tl_gateway *gateway, const tl_account_config *config, uint32_t *account);
 tl_status tl_gateway_add_venue(tl_gateway *gateway, const char *name, const tl_fee_schedule *fees, uint32_t *venue);
+/* What a venue can do (TL_SUPPORTS_*); all, until this is called before the first order. Limit orders are the least. An order that neither can make is denied as unsupported. */
+tl_status tl_gateway_venue_supports(tl_gateway *gateway, uint32_t venue, uint32_t supports);
 tl_status tl_gateway_add_strategy(tl_gateway *gateway, uint32_t strategy, uint32_t account, const tl_risk_limits *limits);
 /* An instrument may not be traded (TL_REASON_RISK_RESTRICTED). */
 void tl_gateway_restrict(tl_gateway *gateway, uint32_t instrument, bool restricted);
@@ -119,6 +133,9 @@ void tl_gateway_report(tl_gateway *gateway, const tl_report *report, int64_t now
 /* A market event as the strategies see it: marks, trading states, corporate actions. O(1). Its output is to be drained like that of the other calls: a mark may
  * kill who lost too much, a split cancels open orders. */
 void tl_gateway_market(tl_gateway *gateway, const tl_event *event, const tl_event_tail *tail);
+
+/* Stops that wait at the gateway, of all instruments. While there are any a market event may send orders. */
+uint32_t tl_gateway_waiting(const tl_gateway *gateway);
 
 /* When tl_gateway_time() has something to do (deadlines, expiries), INT64_MAX for nothing; and doing it. */
 int64_t tl_gateway_next_timer_ns(const tl_gateway *gateway);

@@ -1,4 +1,5 @@
 /* What the beginning and the end of a strategy's generation do to its orders. */
+#include "gateway/held.h"
 #include "gateway/order_store.h"
 #include "gateway/saga.h"
 
@@ -31,6 +32,7 @@ void tl_gateway_strategy_ended(tl_gateway *gateway, uint32_t strategy, uint32_t 
         gateway_order_cancel(gateway, order, TL_REASON_STOP, now_ns);
         if (held) slot = one->first;
     }
+    held_settle(gateway);
 }
 
 uint32_t tl_gateway_open_orders(const tl_gateway *gateway, uint32_t strategy) {

@@ -1,6 +1,7 @@
 #include "gateway/group.h"
 
 #include "gateway/account.h"
+#include "gateway/held.h"
 #include "gateway/order_store.h"
 #include "order/transition.h"
 
@@ -143,9 +144,7 @@ void group_leg_sync(tl_gateway *gateway, gateway_order *leg, int64_t now_ns) {
     if (!(leg->bits & ORDER_REPLACE_ASKED)) leg->bits |= ORDER_REPLACE_OWN;
     gateway_order_rest(gateway, leg);
     gateway_recount(gateway, leg);
-    tl_command *command = gateway_send(gateway, leg, TL_COMMAND_REPLACE, now_ns);
-    command->price = record->wanted_price;
-    command->quantity = total;
+    gateway_send_replace(gateway, leg, record->wanted_price, total, now_ns);
 }
 
 static void sync_legs(tl_gateway *gateway, uint32_t place, const gateway_order *but, int64_t now_ns) {

@@ -1,6 +1,8 @@
 #include "gateway/mark.h"
 
 #include "gateway/account.h"
+#include "gateway/held.h"
+#include "gateway/stops.h"
 
 static bool day_ends(const ledger *sums, int64_t now_ns) {
     return now_ns >= sums->day_end_ns;
@@ -10,6 +12,7 @@ bool tl_gateway_is_mark(const tl_gateway *gateway, const tl_event *event) {
     if (event->kind == TL_EVENT_ACTION) return false;
     if (event->instrument >= GATEWAY_INSTRUMENTS) return true;
     const gateway_market *market = &gateway->markets[event->instrument];
+    if (TL_UNLIKELY(market->held_book != 0) && stops_mind(gateway, event)) return false;
     if (TL_LIKELY(market->held == 0)) return true;
     /* A day begins with what the account is worth by then: that takes the mark before the event. */
     for (uint32_t i = market->holdings; i != 0; i = gateway->holdings[i].next) {
@@ -76,4 +79,5 @@ void tl_gateway_mark_set(tl_gateway *gateway, uint32_t instrument, const tl_gate
 
 void tl_gateway_mark_losses(tl_gateway *gateway, uint32_t instrument, int64_t now_ns) {
     if (instrument < tl_instruments_count(gateway->instruments)) gateway_stop_holders(gateway, instrument, now_ns);
+    held_settle(gateway);
 }

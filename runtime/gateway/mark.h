@@ -24,7 +24,8 @@ typedef struct tl_gateway_mark {
 
 TL_STATIC_ASSERT(sizeof(tl_gateway_mark) == 48, "a slot of the log less its head");
 
-/* True when an event can do nothing but move a mark, or stop who loses too much by it (counts.kills tells). False for a corporate action, and for the first event in a new day of somebody who holds
+/* True when an event can do nothing but move a mark, or stop who loses too much by it (counts.kills tells). False for a corporate action, for one that moves or triggers a stop that
+ * waits at the gateway, and for the first event in a new day of somebody who holds
  * the instrument. */
 bool tl_gateway_is_mark(const tl_gateway *gateway, const tl_event *event);
 

@@ -2,6 +2,7 @@
 
 #include "gateway/account.h"
 #include "gateway/group.h"
+#include "gateway/held.h"
 #include "gateway/saga.h"
 #include "order/transition.h"
 
@@ -98,6 +99,7 @@ void gateway_order_end(tl_gateway *gateway, gateway_order *order, int64_t now_ns
     order->record.updated_ns = now_ns;
     order->bits &= (uint16_t)~ORDER_HELD;
     tl_timer_heap_clear(&gateway->timers, slot);
+    held_ended(gateway, order);
     gateway_order_rest(gateway, order);
     gateway_recount(gateway, order);
     unlink_order(gateway, order);
@@ -138,17 +140,19 @@ void gateway_order_cancel_strategy(tl_gateway *gateway, gateway_strategy *strate
     }
 }
 
-void gateway_order_arm(tl_gateway *gateway, gateway_order *order) {
+int64_t gateway_order_deadline_ns(const gateway_order *order) {
     const tl_command *last = &order->record.last;
     bool done_by_deadline =
         last->time_in_force == TL_TIF_IOC || last->time_in_force == TL_TIF_FOK || (last->flags & TL_FLAG_SAGA);
     bool unanswered = order->record.before == TL_ORDER_PENDING_NEW;
-    int64_t due_ns = INT64_MAX;
-    if (last->deadline_ns > 0 && (unanswered || done_by_deadline) && !(order->bits & ORDER_HELD) &&
-        !(order->bits & ORDER_DEADLINE_DONE))
-        due_ns = last->deadline_ns;
-    if ((last->flags & TL_FLAG_HAS_EXPIRE) && last->expire_ns < due_ns && !(order->bits & ORDER_EXPIRE_DONE))
-        due_ns = last->expire_ns;
+    if (last->deadline_ns <= 0 || !(unanswered || done_by_deadline) || (order->bits & (ORDER_HELD | ORDER_DEADLINE_DONE)))
+        return INT64_MAX;
+    return last->deadline_ns;
+}
+
+void gateway_order_arm(tl_gateway *gateway, gateway_order *order) {
+    int64_t due_ns = gateway_order_deadline_ns(order), expire_ns = held_expire_ns(gateway, order);
+    if (expire_ns < due_ns) due_ns = expire_ns;
     uint32_t slot = gateway_order_slot(gateway, order);
     if (due_ns != INT64_MAX)
         tl_timer_heap_set(&gateway->timers, slot, due_ns);
@@ -200,7 +204,7 @@ int64_t gateway_best_resting(tl_gateway *gateway, stake *account_stake, int side
     return account_stake->best[i];
 }
 
-tl_command *gateway_send(tl_gateway *gateway, const gateway_order *order, int kind, int64_t now_ns) {
+tl_command *gateway_wire(tl_gateway *gateway, const gateway_order *order, int kind, int64_t now_ns) {
     /* The last place is written again and again when the caller never clears. */
     uint32_t place = gateway->command_count;
     if (place + 1 < GATEWAY_OUTPUT)

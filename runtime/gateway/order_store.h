@@ -32,7 +32,10 @@ void gateway_order_cancel(tl_gateway *gateway, gateway_order *order, int reason,
 /* The same for all open orders of a strategy. */
 void gateway_order_cancel_strategy(tl_gateway *gateway, gateway_strategy *strategy, int reason, int64_t now_ns);
 
-/* Sets, moves or clears the timer of an order by its deadline and its expiry. */
+/* When an order must be acknowledged, or done, INT64_MAX for never (any more). */
+int64_t gateway_order_deadline_ns(const gateway_order *order);
+
+/* Sets, moves or clears the timer of an order by its deadline and its end. */
 void gateway_order_arm(tl_gateway *gateway, gateway_order *order);
 
 /* Price, status or request changed: where it may rest. */
@@ -41,8 +44,8 @@ void gateway_order_rest(tl_gateway *gateway, gateway_order *order);
 /* The best price at which an own order of the account may rest on a side; TL_ABSENT for none. */
 int64_t gateway_best_resting(tl_gateway *gateway, stake *account_stake, int side);
 
-/* Puts a command for the venue into the output: the order's fields under another kind. */
-tl_command *gateway_send(tl_gateway *gateway, const gateway_order *order, int kind, int64_t now_ns);
+/* Puts a command for the venue into the output: the order's fields under another kind. Only held.c does this; all others use gateway_send(). */
+tl_command *gateway_wire(tl_gateway *gateway, const gateway_order *order, int kind, int64_t now_ns);
 
 /* A report about an order as it is. */
 tl_report gateway_report_of(const gateway_order *order, int kind, int reason, int64_t now_ns);

@@ -2,6 +2,7 @@
 
 #include "gateway/account.h"
 #include "gateway/group.h"
+#include "gateway/held.h"
 #include "gateway/order_store.h"
 #include "gateway/saga.h"
 #include "order/transition.h"
@@ -139,7 +140,7 @@ static bool report_end(tl_gateway *gateway, gateway_order *order, tl_report *r, 
     if (r->kind == TL_REPORT_CANCELED && order->end_reason != TL_REASON_NONE &&
         (r->reason == TL_REASON_NONE || r->reason == TL_REASON_REQUESTED)) {
         r->reason = order->end_reason;
-        if (r->reason == TL_REASON_EXPIRE_TIME) r->kind = TL_REPORT_EXPIRED;
+        if (r->reason == TL_REASON_EXPIRE_TIME || r->reason == TL_REASON_END_OF_DAY) r->kind = TL_REPORT_EXPIRED;
     }
     if (!move(order, r->kind, false)) {
         gateway->counts.illegal_transitions++;
@@ -251,8 +252,29 @@ static bool report_working(tl_gateway *gateway, gateway_order *order, tl_report 
     return true;
 }
 
+bool gateway_take_report(tl_gateway *gateway, gateway_order *order, tl_report *report, int64_t now_ns) {
+    switch (report->kind) {
+    case TL_REPORT_FILL:
+        return report_fill(gateway, order, report, now_ns);
+    case TL_REPORT_CANCELED:
+    case TL_REPORT_REJECTED:
+    case TL_REPORT_EXPIRED:
+        return report_end(gateway, order, report, now_ns);
+    case TL_REPORT_REPLACED:
+        return report_replaced(gateway, order, report, now_ns);
+    case TL_REPORT_REPLACE_REJECTED:
+        return report_replace_rejected(gateway, order, report, now_ns);
+    case TL_REPORT_CANCEL_REJECTED:
+        return report_cancel_rejected(gateway, order, report, now_ns);
+    default:
+        return report_working(gateway, order, report, now_ns);
+    }
+}
+
 void tl_gateway_report(tl_gateway *gateway, const tl_report *report, int64_t now_ns) {
     tl_report mine = *report;
+    const uint64_t sent_id = mine.order_id;
+    mine.order_id &= ((uint64_t)1 << HELD_ID_BITS) - 1;
     gateway_order *order = gateway_order_find(gateway, mine.order_id);
     if (order == NULL) {
         gateway->counts.reports_unknown++;
@@ -267,27 +289,9 @@ void tl_gateway_report(tl_gateway *gateway, const tl_report *report, int64_t now
     }
     mine.limit = mine.value = TL_ABSENT;
     if (mine.kind != TL_REPORT_FILL) mine.fee_e8 = 0;
-    bool taken;
-    switch (mine.kind) {
-    case TL_REPORT_FILL:
-        taken = report_fill(gateway, order, &mine, now_ns);
-        break;
-    case TL_REPORT_CANCELED:
-    case TL_REPORT_REJECTED:
-    case TL_REPORT_EXPIRED:
-        taken = report_end(gateway, order, &mine, now_ns);
-        break;
-    case TL_REPORT_REPLACED:
-        taken = report_replaced(gateway, order, &mine, now_ns);
-        break;
-    case TL_REPORT_REPLACE_REJECTED:
-        taken = report_replace_rejected(gateway, order, &mine, now_ns);
-        break;
-    case TL_REPORT_CANCEL_REJECTED:
-        taken = report_cancel_rejected(gateway, order, &mine, now_ns);
-        break;
-    default:
-        taken = report_working(gateway, order, &mine, now_ns);
-    }
+    if (!held_report(gateway, order, sent_id, &mine, now_ns)) return;
+    bool taken = gateway_take_report(gateway, order, &mine, now_ns);
     gateway->counts.reports += taken;
+    if (taken) held_reported(gateway, order, &mine, now_ns);
+    held_settle(gateway);
 }

@@ -26,8 +26,9 @@ enum {
     GROUP_MEMBERS = 8,
     GATEWAY_SAGAS = 1 << 16, /* running */
     GATEWAY_SAGA_LEGS = 1 << 18,
-    STRATEGY_SAGAS = 1024, /* running, of one strategy: none takes the room of the others */
-    SAGA_LEGS = 64,        /* of one saga */
+    STRATEGY_SAGAS = 1024,           /* running, of one strategy: none takes the room of the others */
+    SAGA_LEGS = 64,                  /* of one saga */
+    GATEWAY_HELD_REQUESTS = 1 << 20, /* requests for held orders that may wait within one call */
     STRATEGY_IDS = 4096,
     RECENT_ORDERS = 1024 /* of a strategy, for duplicates: a power of two */
 };
@@ -124,8 +125,64 @@ typedef struct gateway_venue {
     char name[TL_SYMBOL_BYTES];
     tl_fee_schedule fees;
     int64_t rates_e12[4]; /* by TL_LIQUIDITY_*, those of NONE as of a taker */
+    uint32_t supports;    /* TL_SUPPORTS_* */
     bool is_free;         /* no fee can arise */
 } gateway_venue;
+
+/* What a stop that waits at the gateway looks at. */
+typedef enum held_trigger { HELD_LAST = 0, HELD_QUOTE, HELD_MARK, HELD_TRIGGERS } held_trigger;
+
+/* What the gateway does for an order because its venue cannot. */
+typedef enum held_form {
+    HELD_NOT = 0,   /* nothing: the venue has it as it is */
+    HELD_WAITS,     /* a stop that the venue has not seen yet */
+    HELD_TRIGGERED, /* a stop that went to the venue as what it became */
+    HELD_SLICED     /* an iceberg of which the venue sees one slice at a time */
+} held_form;
+
+/* The part of an order that held.c and stops.c keep. */
+typedef struct held_part {
+    union {
+        int64_t stop;           /* HELD_WAITS: where it triggers; TL_ABSENT of a trailing stop before any price */
+        int64_t slice_quantity; /* HELD_SLICED: total of the slice at the venue */
+    };
+    union {
+        int64_t water;        /* HELD_WAITS, trailing: the best price seen; TL_ABSENT before any */
+        int64_t slice_filled; /* HELD_SLICED: of the slice */
+    };
+    int64_t day_end_ns; /* HELD_WAITS, day orders: the end of their session; INT64_MAX when none is known */
+    uint64_t serial;    /* order of beginning to wait at its stop price */
+    /* A pairing heap of the stops of an instrument, a trigger and a side: */
+    uint32_t child;                      /* first of those below it */
+    uint32_t sibling;                    /* next below the same */
+    uint32_t back;                       /* what points here by `child` or `sibling`; 0 of the first of the heap */
+    uint32_t trail_previous, trail_next; /* trailing stops of an instrument and a trigger */
+    uint16_t slice;                      /* HELD_SLICED: number of the slice, in the venue's order id */
+    uint8_t form;                        /* held_form */
+    uint8_t trigger;                     /* held_trigger */
+    uint8_t waits;                       /* 1: it stands in the book of its instrument */
+} held_part;
+
+/* The stops of an instrument that wait. Pairs are buys, sells. */
+typedef struct held_book {
+    uint32_t first[HELD_TRIGGERS][2]; /* the one that triggers first; 0 = none */
+    uint32_t waiting[HELD_TRIGGERS];  /* stops, those without a stop price too */
+    uint32_t trailing[HELD_TRIGGERS]; /* list, in the order in which they began to wait */
+    uint32_t trailing_last[HELD_TRIGGERS];
+    int64_t slack[HELD_TRIGGERS][2]; /* no trailing stop moves before a buy sees less, or a sell more, than this */
+    int64_t seen_ns; /* prices before this say nothing: when the last one began to wait, or looked at a price */
+    uint32_t all;    /* waiting, of all triggers */
+    uint32_t reserved;
+} held_book;
+
+/* Something asked of an order that the gateway holds; done when the call under way has done the rest. */
+typedef struct held_request {
+    int64_t price;
+    int64_t quantity;
+    int64_t now_ns;
+    uint32_t order; /* slot */
+    uint32_t kind;  /* tl_command_kind */
+} held_request;
 
 /* What the gateway knows of an instrument. The first line is all that a quote of one that nobody holds touches. */
 typedef struct gateway_market {
@@ -142,7 +199,8 @@ typedef struct gateway_market {
     uint8_t venue;
     uint8_t moved;    /* MARK_*: since its mark was taken last */
     uint8_t followed; /* decisions may depend on its mark though nobody holds it: see gateway_follow() */
-    uint8_t reserved[5];
+    uint8_t reserved;
+    uint32_t held_book; /* place in gateway.held_books once a stop has waited here; 0 = none has */
     tl_value_scale scale;
     int64_t mark_price; /* as its venue says */
 } TL_ALIGNED(64) gateway_market;
@@ -185,6 +243,7 @@ typedef struct gateway_order {
     uint16_t strategy;   /* index */
     uint8_t venue;
     uint8_t account;
+    held_part held;
 } gateway_order;
 
 typedef struct order_group {
@@ -255,7 +314,7 @@ struct tl_gateway {
     const tl_calendars *calendars;
 
     tl_vmem market_memory, order_memory, holding_memory, stake_memory, group_memory, saga_memory, saga_leg_memory,
-        command_memory, report_memory, moved_memory;
+        command_memory, report_memory, moved_memory, held_book_memory, held_request_memory;
     gateway_market *markets; /* by instrument */
     gateway_order *orders;   /* from 1 */
     holding *holdings;       /* from 1 */
@@ -263,7 +322,11 @@ struct tl_gateway {
     order_group *groups;     /* from 1 */
     order_saga *sagas;       /* from 1 */
     saga_leg *saga_legs;     /* from 1 */
-    uint32_t *moved;         /* instruments that are held or followed, and whose marks moved */
+    held_book *held_books;   /* from 1 */
+    held_request *held_requests;
+    uint32_t held_book_count, held_request_count, held_waiting;
+    uint64_t held_serial;
+    uint32_t *moved; /* instruments that are held or followed, and whose marks moved */
     uint32_t holding_count, stake_count, moved_count;
 
     tl_id_map order_index, group_index, saga_index;
