@@ -148,6 +148,13 @@ local cpu_list = function(value, path)
   return integer(0)(value, path)
 end
 
+--- What a venue can do by itself; the gateway does the rest.
+local function supports(value, path)
+  local words = list(one_of("limit", "market", "stop", "stop_limit", "trailing_stop", "iceberg", "gtd"))(value, path)
+  for _, word in ipairs(words) do if word == "limit" then return words end end
+  fail(path, "lacks 'limit'; a venue takes limit orders at least")
+end
+
 local currency = name_of(7)
 
 --- A name that becomes a file's: of an instance, a strategy.
@@ -218,7 +225,7 @@ local top = record {
   }),
   accounts = map(record { cash = number(0), leverage = above_zero, short = boolean, currency = currency }),
   feeds = list(feed),
-  venues = list(record { name = any_string, kind = any_string, fees = fees, latency = latencies, fill = fill }),
+  venues = list(record { name = any_string, kind = any_string, fees = fees, latency = latencies, fill = fill, supports = supports }),
   risk = record { account = limits, strategies = map(limits), restricted = list(any_string) },
   fees = fees, latency = latencies, fill = fill,
   instruments = map(record {

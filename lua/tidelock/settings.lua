@@ -70,6 +70,14 @@ function M.fees(setting)
   return fees
 end
 
+--- What a venue can do (words; nil: everything), as a mask.
+function M.supports(words)
+  if not words then return tonumber(C.TL_SUPPORTS_ALL) end
+  local mask = 0
+  for _, word in ipairs(words) do mask = bit.bor(mask, tonumber(C["TL_SUPPORTS_" .. word:upper()])) end
+  return mask
+end
+
 --- The models by which own orders fill.
 function M.fill(setting, seed)
   return ffi.new("tl_simulator_config", {

@@ -180,7 +180,7 @@ static void advance(tl_gateway_agent *agent, int64_t now_ns) {
 
 /* The instrument on whose mark the work on a command or report depends. */
 static uint32_t instrument_of(const tl_gateway *gateway, uint64_t order_id, uint32_t otherwise) {
-    uint32_t slot = tl_id_map_find(&gateway->order_index, order_id);
+    uint32_t slot = tl_id_map_find(&gateway->order_index, gateway_id_of(order_id));
     return slot != 0 ? gateway->orders[slot].record.last.instrument : otherwise;
 }
 
@@ -250,7 +250,7 @@ static uint32_t take_commands(tl_gateway_agent *agent, uint32_t place, uint32_t 
 }
 
 static void take_report(tl_gateway_agent *agent, const tl_report *report, uint64_t input) {
-    const tl_order_record *order = tl_gateway_order(agent->gateway, report->order_id);
+    const tl_order_record *order = tl_gateway_order(agent->gateway, gateway_id_of(report->order_id));
     if (order != NULL && order->before == TL_ORDER_PENDING_NEW && order->filled == 0)
         tl_histogram_record(&agent->stages->of[TL_LATENCY_VENUE], agent->now_ns - order->created_ns);
     tl_gateway_record record = {.kind = TL_GATEWAY_REPORT, .input = input};

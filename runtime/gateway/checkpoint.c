@@ -47,20 +47,31 @@ static uint64_t fold(uint64_t hash, const void *memory, size_t bytes) {
 }
 
 static uint64_t configuration(const tl_gateway *g) {
-    const uint64_t sizes[] = {sizeof(tl_gateway),     sizeof(gateway_order),
-                              sizeof(holding),        sizeof(stake),
-                              sizeof(order_group),    sizeof(order_saga),
-                              sizeof(saga_leg),       sizeof(fill_key),
-                              sizeof(gateway_market), sizeof(gateway_strategy),
-                              sizeof(tl_risk_limits), GATEWAY_ORDERS,
-                              GATEWAY_FILLS_KEPT,     TL_REASONS,
-                              g->account_count,       g->venue_count,
-                              g->strategy_count,      tl_instruments_count(g->instruments)};
+    const uint64_t sizes[] = {sizeof(tl_gateway),
+                              sizeof(gateway_order),
+                              sizeof(holding),
+                              sizeof(stake),
+                              sizeof(order_group),
+                              sizeof(order_saga),
+                              sizeof(held_book),
+                              sizeof(saga_leg),
+                              sizeof(fill_key),
+                              sizeof(gateway_market),
+                              sizeof(gateway_strategy),
+                              sizeof(tl_risk_limits),
+                              GATEWAY_ORDERS,
+                              GATEWAY_FILLS_KEPT,
+                              TL_REASONS,
+                              g->account_count,
+                              g->venue_count,
+                              g->strategy_count,
+                              tl_instruments_count(g->instruments)};
     uint64_t hash = fold(0xcbf29ce484222325u, sizes, sizeof sizes);
     for (uint32_t i = 0; i < g->account_count; i++)
         hash = fold(hash, g->accounts[i].config.name, sizeof g->accounts[i].config.name);
     for (uint32_t i = 0; i < g->venue_count; i++)
-        hash = fold(hash, g->venues[i].name, strlen(g->venues[i].name));
+        hash = fold(fold(hash, g->venues[i].name, strlen(g->venues[i].name)), &g->venues[i].supports,
+                    sizeof g->venues[i].supports);
     for (uint32_t i = 0; i < g->strategy_count; i++) {
         hash = fold(hash, &g->strategies[i]->id, sizeof g->strategies[i]->id);
         hash = fold(hash, &g->strategies[i]->account, sizeof g->strategies[i]->account);
@@ -131,6 +142,13 @@ static void sagas(image *one, tl_gateway *g) {
     part(one, g->free_saga_legs, g->free_saga_leg_count * sizeof *g->free_saga_legs);
 }
 
+static void held(image *one, tl_gateway *g) {
+    counted(one, &g->held_book_count, GATEWAY_INSTRUMENTS - 1);
+    part(one, &g->held_books[1], g->held_book_count * sizeof *g->held_books);
+    part(one, &g->held_waiting, sizeof g->held_waiting);
+    part(one, &g->held_serial, sizeof g->held_serial);
+}
+
 static void timers(image *one, tl_timer_heap *heap) {
     part(one, &heap->next_serial, sizeof heap->next_serial);
     counted(one, &heap->count, heap->capacity);
@@ -149,6 +167,7 @@ static void walk(image *one, tl_gateway *g) {
     ledgers(one, g);
     fills(one, g);
     sagas(one, g);
+    held(one, g);
     timers(one, &g->timers);
     timers(one, &g->saga_timers);
     part(one, g->denied, sizeof g->denied);
@@ -166,7 +185,7 @@ uint64_t tl_gateway_image_bytes(tl_gateway *g) {
 uint64_t tl_gateway_image_bytes_most(uint32_t instruments, uint32_t strategies, uint32_t open) {
     uint64_t kept = (uint64_t)open + TL_GATEWAY_CLOSED_KEPT, groups = (uint64_t)open + GATEWAY_GROUPS_KEPT;
     uint64_t held = (uint64_t)instruments * (strategies < 4 ? strategies : 4);
-    return 65536 + instruments * (sizeof(gateway_market) + 8) +
+    return 65536 + instruments * (sizeof(gateway_market) + sizeof(held_book) + 8) +
            kept * (sizeof(gateway_order) + sizeof(tl_timer_heap_entry) + 8) + groups * (sizeof(order_group) + 8) +
            held * (sizeof(holding) + sizeof(stake)) +
            open * (sizeof(order_saga) + 2 * sizeof(saga_leg) + sizeof(tl_timer_heap_entry) + 24) +

@@ -18,9 +18,6 @@
 
 #ifndef TL_CDEF
 
-/* A venue's order id is the order's own below this bit, and the number of the slice above. */
-enum { HELD_ID_BITS = 52, HELD_SLICES = 1024 };
-
 /* Whether the venue can do a new order, by itself or with this layer; a TL_REASON_*. */
 int held_reason(const tl_gateway *gateway, const gateway_order *order);
 

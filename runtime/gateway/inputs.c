@@ -65,7 +65,7 @@ void agent_drain(tl_gateway_agent *agent) {
         if (TL_UNLIKELY(!outlet_push(&agent->venue, command, sizeof *command, NULL, 0)))
             agent->failure = tl_error_set(TL_ERR_LIMIT, "the venue does not take commands: more than %llu wait",
                                           (unsigned long long)agent->venue.queue_mask);
-        publisher_touch(&agent->published, command->order_id);
+        publisher_touch(&agent->published, gateway_id_of(command->order_id));
     }
     for (uint32_t i = 0; i < gateway->report_count; i++) {
         const tl_report *report = &gateway->reports[i];

@@ -274,7 +274,7 @@ bool gateway_take_report(tl_gateway *gateway, gateway_order *order, tl_report *r
 void tl_gateway_report(tl_gateway *gateway, const tl_report *report, int64_t now_ns) {
     tl_report mine = *report;
     const uint64_t sent_id = mine.order_id;
-    mine.order_id &= ((uint64_t)1 << HELD_ID_BITS) - 1;
+    mine.order_id = gateway_id_of(sent_id);
     gateway_order *order = gateway_order_find(gateway, mine.order_id);
     if (order == NULL) {
         gateway->counts.reports_unknown++;

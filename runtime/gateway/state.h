@@ -129,6 +129,13 @@ typedef struct gateway_venue {
     bool is_free;         /* no fee can arise */
 } gateway_venue;
 
+/* A venue's order id is the order's own below this bit, and the number of an iceberg's slice above. */
+enum { HELD_ID_BITS = 52, HELD_SLICES = 1024 };
+
+static inline uint64_t gateway_id_of(uint64_t venue_id) {
+    return venue_id & (((uint64_t)1 << HELD_ID_BITS) - 1);
+}
+
 /* What a stop that waits at the gateway looks at. */
 typedef enum held_trigger { HELD_LAST = 0, HELD_QUOTE, HELD_MARK, HELD_TRIGGERS } held_trigger;
 
@@ -170,9 +177,10 @@ typedef struct held_book {
     uint32_t trailing[HELD_TRIGGERS]; /* list, in the order in which they began to wait */
     uint32_t trailing_last[HELD_TRIGGERS];
     int64_t slack[HELD_TRIGGERS][2]; /* no trailing stop moves before a buy sees less, or a sell more, than this */
-    int64_t seen_ns; /* prices before this say nothing: when the last one began to wait, or looked at a price */
+    /* Bars that began before this say no more than their close: when the last one began to wait, or a bar closed. */
+    int64_t seen_ns;
     uint32_t all;    /* waiting, of all triggers */
-    uint32_t reserved;
+    uint32_t trades; /* 1: trades are seen here, so that bars say nothing new */
 } held_book;
 
 /* Something asked of an order that the gateway holds; done when the call under way has done the rest. */

@@ -229,7 +229,7 @@ static void look_at_last(tl_gateway *gateway, held_book *book, int64_t price, in
 static void look_at_bar(tl_gateway *gateway, held_book *book, const tl_event *bar, const tl_event_tail *tail) {
     int64_t now_ns = bar->ts_recv_ns;
     if (bar->ts_ns <= book->seen_ns) return;
-    if (tail != NULL && tail->w[3] >= book->seen_ns && bar->w[0] != TL_ABSENT && bar->w[1] != TL_ABSENT &&
+    if (!book->trades && tail != NULL && tail->w[3] >= book->seen_ns && bar->w[0] != TL_ABSENT && bar->w[1] != TL_ABSENT &&
         bar->w[2] != TL_ABSENT) {
         bool high_first = bar->w[1] - bar->w[0] <= bar->w[0] - bar->w[2];
         look_at_last(gateway, book, bar->w[0], now_ns);
@@ -252,7 +252,7 @@ void stops_look(tl_gateway *gateway, const tl_event *event, const tl_event_tail 
         if (market->last == TL_ABSENT) look(gateway, book, HELD_LAST, quote, now_ns);
         break;
     case TL_EVENT_TRADE:
-        if (event->ts_ns > book->seen_ns) book->seen_ns = event->ts_ns;
+        book->trades = 1;
         look_at_last(gateway, book, event->w[0], now_ns);
         break;
     case TL_EVENT_BAR:
@@ -292,7 +292,7 @@ bool stops_mind(const tl_gateway *gateway, const tl_event *event) {
         return minds(gateway, book, HELD_QUOTE, event->w[1], price) ||
                (market->last == TL_ABSENT && minds(gateway, book, HELD_LAST, event->w[1], price));
     case TL_EVENT_TRADE:
-        return minds(gateway, book, HELD_LAST, price, price);
+        return !book->trades || minds(gateway, book, HELD_LAST, price, price);
     case TL_EVENT_MARK:
         return minds(gateway, book, HELD_MARK, price, price);
     default:

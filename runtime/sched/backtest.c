@@ -507,8 +507,9 @@ static uint32_t serve_report(tl_backtest *b) {
 }
 
 /* Market records before `others_ns`: up to the first that has a handler, and behind it those that no answer to what it sends can precede. *handled tells
- * whether one with a handler is among them. */
+ * whether one with a handler is among them. While stops wait at the gateway a price is as good as handled: it may send one of them. */
 static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t others_ns, bool *handled) {
+    bool gateway_minds = tl_gateway_waiting(b->with.gateway) > 0;
     uint64_t first = b->market.head + b->market_served, index = first;
     uint64_t end = b->market.tail - first > max_records ? first + max_records : b->market.tail;
     for (int64_t limit_ns = others_ns; index < end; index++) {
@@ -525,6 +526,10 @@ static uint32_t serve_market(tl_backtest *b, uint32_t max_records, int64_t other
         if (!*handled && is_handled(b, &item->event)) {
             *handled = true;
             limit_ns = least(limit_ns, later(b->counts.now_ns, b->answer_ns));
+        }
+        if (TL_UNLIKELY(gateway_minds && (MARKING_KINDS >> item->event.kind & 1))) {
+            *handled = true;
+            limit_ns = least(limit_ns, later(b->counts.now_ns, b->venue_ns));
         }
     }
     return (uint32_t)(index - first);

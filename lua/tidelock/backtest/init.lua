@@ -89,6 +89,7 @@ local function add_gateway(self, options)
   check(C.tl_gateway_add_account(self.gateway, account, index))
   self.account_index = index[0]
   check(C.tl_gateway_add_venue(self.gateway, self.venue.name or "simulated", settings.fees(self.fees), index))
+  check(C.tl_gateway_venue_supports(self.gateway, index[0], settings.supports(self.venue.supports)))
   local risk = limits_of_strategy(self)
   check(C.tl_gateway_add_strategy(self.gateway, self.strategy, self.account_index, limits_of(risk)))
   for _, symbol in ipairs(config.risk and config.risk.restricted or {}) do

@@ -17,6 +17,7 @@ local function add_gateway(process)
     check(C.tl_gateway_add_account(gateway, settings.account(account.name, account, plan.risk.account), index))
   end
   check(C.tl_gateway_add_venue(gateway, plan.venue.name, settings.fees(plan.venue.fees), index))
+  check(C.tl_gateway_venue_supports(gateway, index[0], settings.supports(plan.venue.supports)))
   for _, one in ipairs(plan.strategies) do
     check(C.tl_gateway_add_strategy(gateway, one.id, one.account - 1, settings.limits(one.limits)))
     names[#names + 1] = one.name

@@ -145,7 +145,7 @@ local function venue_of(config)
   local venue = config.venues and config.venues[1] or {}
   if venue.kind and venue.kind ~= "exchange" then error(("venues[1].kind: is '%s'; today it is \"exchange\", the paper venue"):format(venue.kind), 0) end
   return { name = venue.name or "paper", fees = config.fees or venue.fees or {}, fill = config.fill or venue.fill or {},
-    latency = config.latency or venue.latency or {} }
+    latency = config.latency or venue.latency or {}, supports = venue.supports }
 end
 
 --- Works out the plan. Returns it with what the master needs besides: the instruments' table, calendars, and notes for the operator.

@@ -29,7 +29,12 @@ describe("a configuration", function()
   end)
 
   it("refuses wrong types and values with their path", function()
-    local _, why = load_text "return { accounts = { main = { cash = 'much' } } }"
+    local _, why = load_text "return { venues = { { supports = { 'limit', 'stopp' } } } }"
+    assert.equal("FILE: venues[1].supports[2]: unknown choice 'stopp'; did you mean 'stop'?; it is one of limit, market, stop, "
+      .. "stop_limit, trailing_stop, iceberg, gtd", why)
+    _, why = load_text "return { venues = { { supports = { 'market' } } } }"
+    assert.equal("FILE: venues[1].supports: lacks 'limit'; a venue takes limit orders at least", why)
+    _, why = load_text "return { accounts = { main = { cash = 'much' } } }"
     assert.equal("FILE: accounts.main.cash: must be a number, not much", why)
     _, why = load_text "return { fees = { maker = 3 } }"
     assert.equal("FILE: fees.maker: is 3; the most is 1", why)
