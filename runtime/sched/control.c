@@ -76,6 +76,7 @@ static bool send_some(connection *c) {
 }
 
 static bool append(connection *c, const char *text, size_t length) {
+    if (length == 0) return true;
     if (c->sent > 0) {
         memmove(c->out, c->out + c->sent, c->out_length - c->sent);
         c->out_length -= c->sent;

@@ -256,7 +256,8 @@ static void take_start(tl_live *live) {
                       .instrument = (uint32_t)TL_NO_INSTRUMENT,
                       .kind = TL_EVENT_START,
                       .w = {live->recovered ? 2 : 0, 0, (int64_t)live->head->last_order_id, 0}};
-    live_own(live, &start);
+    tl_event *record = append(live, &start, NULL, TL_SOURCE_OPERATOR, 0);
+    if (record) __atomic_store_n(&live->page->patient, record->sequence, __ATOMIC_RELAXED); /* on_start may take its time */
     live->started = true;
     live->phase = LIVE_RUNNING;
     for (uint32_t i = 0; i < sizeof live->links; i++)

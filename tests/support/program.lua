@@ -4,7 +4,7 @@ return function(name)
   local san = os.getenv "TIDELOCK_SAN"
   local path = build .. "/support/" .. name
   -- What is preloaded into luajit is not meant for compilers.
-  local done = os.execute(("env -u LD_PRELOAD make -s %s %s >&2"):format(san and "SAN=" .. san or "BUILD=" .. build, path))
+  local done = os.execute(("env -u LD_PRELOAD make -s BUILD=%s SAN=%s %s >&2"):format(build, san or "", path))
   assert(done == 0 or done == true, "cannot build " .. path)
   return path
 end
