@@ -17,7 +17,8 @@ local M = {}
 local Session = {}
 Session.__index = Session
 
-local STEP_NS, STATUS_NS, START_NS = 100e6, 1e9, 30e9
+local STEP_NS, STATUS_NS = 100e6, 1e9
+local PATIENCE_NS = 5e9 -- with a worker that is slow to begin, until the session counts as begun
 local LEVELS = { [0] = "debug", "info", "warn", "error" }
 
 --- A line on standard error, also where a status line stands.
@@ -112,12 +113,13 @@ end
 
 --- True once all run; raises when one could not begin.
 function Session:started()
-  local all = true
-  for _, w in ipairs(self.view:workers(self.view:copy_master())) do
-    if (w.deaths > self.deaths_before[w.name] or w.state == "failed") and not self.ran[w.name] then
+  local all, master = true, self.view:copy_master()
+  for _, w in ipairs(self.view:workers(master)) do
+    self.ran[w.name] = self.ran[w.name] or w.state == "running" or w.running_ns >= tonumber(master.started_ns)
+    local died = w.deaths > self.deaths_before[w.name] and not w.death:find "^killed by signal" -- by somebody else: it is tried again
+    if (died or w.state == "failed") and not self.ran[w.name] then
       error(("%s could not begin: %s"):format(w.name, w.failure ~= "" and w.failure or w.death ~= "" and w.death or "no reason is known"), 0)
     end
-    self.ran[w.name] = self.ran[w.name] or w.state == "running"
     all = all and self.ran[w.name]
   end
   return all
@@ -146,7 +148,7 @@ end
 --- Until all workers have ended. Returns why the session did not go well, nil when it did.
 function Session:drive()
   local begin = tonumber(C.tl_clock_monotonic_ns())
-  local due, ends
+  local due, ends, all
   while true do
     local event = C.tl_master_step(self.master, STEP_NS)
     local now = tonumber(C.tl_clock_monotonic_ns())
@@ -161,16 +163,15 @@ function Session:drive()
       local ok, reply = pcall(control.answer, self, ffi.string(C.tl_master_request(self.master)))
       C.tl_master_reply(self.master, ok and reply or control.refusal(tostring(reply)))
     end
-    if not due and not self.stopping then
-      local ok, all = pcall(self.started, self)
+    if not all and not self.stopping then
+      local ok, result = pcall(self.started, self)
+      all = ok and result
       if not ok then
-        self.failure = self.failure or all
+        self.failure = self.failure or result
         self:stop()
-      elseif all then
+      elseif not due and (all or now - begin > PATIENCE_NS) then
         due, ends = now + STATUS_NS, self.options.duration_ns and now + self.options.duration_ns
-      elseif now - begin > START_NS then
-        self.failure = "the workers did not begin within 30 s"
-        self:stop()
+        self.last = self.view:read()
       end
     end
     self:tell_workers()

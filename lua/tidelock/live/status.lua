@@ -134,6 +134,7 @@ function View:workers(master)
       parks = tonumber(page.parks), cpu_ns = tonumber(page.cpu_ns), handled = tonumber(page.handled), in_hand = tonumber(page.in_hand),
       overruns = tonumber(page.overruns), errors = tonumber(page.errors), lua_bytes = tonumber(page.lua_bytes), collections = tonumber(page.collections),
       skipped = tonumber(page.skipped), decisions_hash = hex(page.decisions_hash), note = ffi.string(page.note), failure = ffi.string(page.failure),
+      running_ns = tonumber(page.running_ns),
     }
   end
   return list
