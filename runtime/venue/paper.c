@@ -380,13 +380,14 @@ static int64_t next_ns(void *state) {
     return market_ns < at_ns ? market_ns : at_ns;
 }
 
-/* Whoever is asked last has answered everything. */
+/* It has answered everything, or nobody is there any more to take it. */
 static bool stop(void *state, int why, int64_t now_ns) {
-    const tl_paper *p = state;
+    tl_paper *p = state;
     (void)why;
     (void)now_ns;
-    return p->looked == tl_slots_produced(&p->commands) && p->entering.head == p->entering.tail &&
-           p->log.reporting.head == p->log.reporting.tail;
+    bool answered = p->looked == tl_slots_produced(&p->commands) && p->entering.head == p->entering.tail &&
+                    p->log.reporting.head == p->log.reporting.tail;
+    return answered || p->waits || tl_slots_room(&p->reports) == 0;
 }
 
 /* ---- life ---- */

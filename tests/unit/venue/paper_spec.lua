@@ -144,6 +144,54 @@ describe("the paper venue", function()
     end)
   end)
 
+  it("shifts all times of a bar, and brings it when it closes", function()
+    local path = os.tmpname()
+    files[#files + 1] = path
+    local out = assert(io.open(path, "w"))
+    out:write("time,open,high,low,close,volume\n2024-03-05 14:30:00,10,12,9,11,500\n2024-03-05 14:31:00,11,13,10,12,600\n")
+    out:close()
+    bench = live.new()
+    local options = ffi.new "tl_csv_options"
+    local symbol = "AAA"
+    options.symbol, options.calendar, options.bar_time = symbol, 1, C.TL_BAR_TIME_OPEN
+    bench:start_venue { csv = path, csv_options = options, speed = 60 }
+    bench:start_feed()
+    local bars = {}
+    for now = 0, 3000 * MS, 100 * MS do
+      bench:venue_cycle(now)
+      bench:feed_cycle(now)
+      local batch, lost = ffi.new "tl_event[8]", ffi.new "uint64_t[1]"
+      local count = C.tl_broadcast_copy(bench.reader, batch, 8, lost)
+      for i = 0, count - 1 do
+        if batch[i].kind == C.TL_EVENT_BAR then
+          local tail = ffi.cast("const tl_event_tail *", batch + i + 1)
+          bars[#bars + 1] = ("%d-%d at %d"):format(tonumber(tail.w[3] - live.START) / MS, tonumber(batch[i].ts_ns - live.START) / MS, now / MS)
+        end
+      end
+      C.tl_broadcast_take(bench.reader, count)
+    end
+    assert.same({ "0-1000 at 1000", "1000-2000 at 2000" }, bars)
+    assert.equal(2, #bars)
+  end)
+
+  it("has stopped when it has answered all, or when nobody takes the answers", function()
+    bench = live.new { market = 64 }
+    bench:start_venue { itch = file(), report = 5 * MS }
+    local function stopped(ns) return bench.venue_agent.stop(bench.venue_agent.state, C.TL_STOP_ORDERLY, live.START + ns) end
+    bench:venue_cycle(0)
+    assert.is_true(stopped(0))
+    bench:send { order_id = 7, side = BUY, quantity = 50, price = 90000 }
+    assert.is_false(stopped(0))
+    bench:venue_cycle(MS)
+    assert.is_false(stopped(MS))
+    bench:venue_cycle(6 * MS)
+    assert.is_true(stopped(6 * MS))
+    bench:send { order_id = 7, kind = C.TL_COMMAND_CANCEL }
+    for i = 1, 40 do bench:send { order_id = 10 + i, side = BUY, quantity = 50, price = 90000 - 100 * i } end
+    bench:venue_cycle(7 * MS)
+    assert.is_true(stopped(7 * MS)) -- the feed is gone, and its channel full
+  end)
+
   describe("answers commands", function()
     before_each(function()
       bench = live.new()
