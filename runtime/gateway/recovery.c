@@ -3,6 +3,7 @@
 
 #include "gateway/agent_inside.h"
 #include "gateway/checkpoint.h"
+#include "venue/feed.h"
 
 static const uint64_t MAGIC = 0x3154504b43574754u; /* "TGWCKPT1" */
 
@@ -160,6 +161,29 @@ static void go_on_behind(tl_spsc_consumer *consumer, uint64_t input) {
     consumer->limit = consumer->position;
 }
 
+static void seen(tl_gateway_agent *agent, tl_event *event, int kind, int64_t first, int64_t second) {
+    event->kind = (uint8_t)kind;
+    event->w[0] = first;
+    event->w[1] = second;
+    tl_gateway_agent_market(agent, event, NULL);
+}
+
+/* Marks that no decision had been made on are in no log: they are those of the feed's latches. */
+static void see_market(tl_gateway_agent *agent) {
+    const void *latches = tl_region_find(agent->config.own, "latches", NULL);
+    if (latches == NULL) return; /* no feed in this process */
+    uint32_t count = tl_instruments_count(agent->config.instruments);
+    tl_feed_market market;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!tl_feed_latch_read(latches, i, &market) || market.position == 0) continue;
+        tl_event event = {.instrument = i, .ts_recv_ns = tl_runtime_clock_ns(agent->config.clock), .ts_ns = market.ts_ns};
+        seen(agent, &event, TL_EVENT_STATUS, market.state, 0);
+        seen(agent, &event, TL_EVENT_TRADE, market.last_price, market.last_size);
+        seen(agent, &event, TL_EVENT_MARK, market.mark, market.index);
+        seen(agent, &event, TL_EVENT_QUOTE, market.bid, market.ask);
+    }
+}
+
 tl_status agent_recover(tl_gateway_agent *agent) {
     uint32_t instruments = tl_instruments_count(agent->config.instruments);
     if (agent->log.mask + 1 < 4 * AGENT_MARGIN + 2 * (uint64_t)instruments)
@@ -199,6 +223,7 @@ tl_status agent_recover(tl_gateway_agent *agent) {
         go_on_behind(&agent->strategies[i].commands, agent->logged.strategies[i].input);
     go_on_behind(&agent->venue_reports, agent->logged.venue_input);
     agent->now_ns = agent->logged.now_ns;
+    see_market(agent);
     return TL_OK;
 }
 

@@ -23,10 +23,18 @@ end
 local function channel_out(capacity, type) return C.tl_channel_out_bytes(capacity, ffi.sizeof(type)) end
 
 --- opts: names (strategies), on_death ("cancel" or "keep"), instruments, command_capacity, report_capacity, venue_command_capacity, log_slots, order_capacity,
---- position_capacity, limits, account_limits, cash, kill_file, page (the venue has a worker page), closed (no agent is made)
+--- position_capacity, limits, account_limits, cash, kill_file, page (the venue has a worker page), closed (no agent is made),
+--- sections (more of the venue's region)
 function M.new(opts)
   made = made + 1
-  local self = setmetatable({ opts = opts or {}, path = ("/dev/shm/tidelock-gateway-spec-%d-%d"):format(C.getpid(), made), owner = true }, World)
+  local self = setmetatable({ opts = opts or {}, path = ("/dev/shm/tidelock-gateway-spec-%d-%d"):format(C.getpid(), made), files = {}, regions = {} }, World)
+  local ok, why = pcall(self.set_up, self)
+  if ok then return self end
+  self:close()
+  error(why, 0)
+end
+
+function World:set_up()
   local o = self.opts
   o.names = o.names or { "one" }
   o.instruments = o.instruments or 3
@@ -51,15 +59,16 @@ function M.new(opts)
   end
   self:create("io", io)
   local house = { { "out:venue.reports", channel_out(o.venue_report_capacity, "tl_report") }, { "in:venue.commands", inner } }
+  for _, more in ipairs(o.sections or {}) do house[#house + 1] = more end
   if o.page then house[#house + 1] = { "worker", ffi.sizeof "tl_worker_page" } end
   self:create("house", house)
   self:map()
+  self.clock = ffi.new "tl_runtime_clock"
+  C.tl_runtime_clock_start(self.clock, 0)
   if not o.closed then self:open() end
-  return self
 end
 
 function World:create(name, list)
-  self.files = self.files or {}
   self.files[#self.files + 1] = name
   native.check(C.tl_region_create(self.path .. "/" .. name, sections_of(list), #list, 1))
 end
@@ -72,7 +81,7 @@ end
 
 --- Maps the regions, and the ends of the channels that specs play.
 function World:map()
-  self.regions, self.players = {}, {}
+  self.players = {}
   for _, name in ipairs(self.files) do
     local region = ffi.new "tl_region"
     native.check(C.tl_region_open(region, self.path .. "/" .. name, true, 0))
@@ -115,10 +124,6 @@ function World:open()
   native.check(C.tl_gateway_add_account(self.gateway, account, index))
   fees.taker = 0.0001
   native.check(C.tl_gateway_add_venue(self.gateway, "", fees, index))
-  if not self.clock then
-    self.clock = ffi.new "tl_runtime_clock"
-    C.tl_runtime_clock_start(self.clock, 0)
-  end
   local strategies = ffi.new("tl_gateway_agent_strategy[?]", #o.names)
   local limits = ffi.new "tl_risk_limits"
   for k, v in pairs(o.limits or {}) do limits[k] = v end
@@ -283,7 +288,6 @@ end
 function World:close()
   if self.agent then self:die() end
   for _, region in pairs(self.regions) do C.tl_region_close(region) end
-  if not self.owner then return end
   for _, name in ipairs(self.files) do C.unlink(self.path .. "/" .. name) end
   C.rmdir(self.path)
 end
