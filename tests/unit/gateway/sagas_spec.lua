@@ -486,3 +486,78 @@ describe("hostile commands about sagas", function()
     assert.is_true(C.tl_gateway_next_timer_ns(b.gateway) == 9223372036854775807LL)
   end)
 end)
+
+describe("a gateway that goes on from an image", function()
+  it("treats its sagas as one that was never interrupted", function()
+    local one, other = open { strategies = 2 }, open { strategies = 2 }
+    local seed = tonumber(os.getenv "SEED") or os.time() % 100000
+    math.randomseed(seed)
+    local name = "seed " .. seed
+    local function both(f)
+      f(one)
+      f(other)
+      local expected = one:take()
+      assert.equal(expected, other:take(), name)
+    end
+    local epoch, make = 1, getmetatable(one).__index.make
+    for _, b in ipairs { one, other } do
+      b.make = function(...)
+        local c = make(...)
+        c.epoch = epoch
+        return c
+      end
+    end
+    for step = 1, 3000 do
+      local roll, group, what = math.random(10), math.random(4), math.random()
+      if roll <= 2 then both(function(b) begin(b, { group = group }) end)
+      elseif roll <= 5 then
+        local side, quantity = ({ "buy", "sell" })[math.random(2)], math.random(50)
+        both(function(b)
+          if what < 0.4 then
+            way_back(b, {
+              group = group, instrument = what < 0.1 and 1 or 0, side = side == "buy" and "sell" or "buy", type = "limit", price = 100, quantity = quantity })
+          end
+          b.saga = b.saga or { expire_ns = b.now + MS }
+          leg(b, side, quantity, 100, { group = group, deadline_ns = b.saga.expire_ns })
+        end)
+      elseif roll <= 6 then both(function(b) b:command(b:make("saga_end", { group = group, quantity = what < 0.5 and 0 or C.TL_REASON_REQUESTED })) end)
+      elseif roll <= 7 then both(function(b) b:time(math.floor(what * 40 * MS)) end)
+      elseif roll <= 9 then
+        -- Any order that is open, the gateway's own among them.
+        local ids = {}
+        for counter = 1, one.counter do ids[#ids + 1] = bit.lshift(3ULL, 40) + counter end
+        for counter = 1, 300 do ids[#ids + 1] = bit.lshift(3ULL, 40) + 0x8000000000ULL + counter end
+        local left = {}
+        for _, id in ipairs(ids) do
+          local record = C.tl_gateway_order(one.gateway, id)
+          if record ~= nil and record.status < C.TL_ORDER_FILLED then left[#left + 1] = id end
+        end
+        local id = left[math.random(math.max(1, #left))]
+        if id then
+          local record = C.tl_gateway_order(one.gateway, id)
+          local open_quantity = tonumber(record.last.quantity - record.filled)
+          local part = math.random(open_quantity)
+          both(function(b)
+            if what < 0.6 then b:fill(id, part, 100) else b:report(id, "canceled", { reason = "requested" }) end
+          end)
+        end
+      elseif what < 0.05 then
+        both(function(b) C.tl_gateway_strategy_ended(b.gateway, 3, 0, false, b.now) b:drain() end)
+        epoch = epoch + 1
+      else
+        local bytes = C.tl_gateway_image_bytes(other.gateway)
+        local image = ffi.new("uint8_t[?]", bytes)
+        assert.is_true(C.tl_gateway_save(other.gateway, image, bytes) == bytes)
+        local fresh = bench.new { strategies = 2 }
+        native.check(C.tl_gateway_restore(fresh.gateway, image, bytes))
+        for key, value in pairs(other) do
+          if key ~= "gateway" and key ~= "instruments" then fresh[key] = value end
+        end
+        other = fresh
+      end
+      assert.is_true(C.tl_gateway_next_timer_ns(one.gateway) == C.tl_gateway_next_timer_ns(other.gateway), name .. " step " .. step)
+    end
+    assert.is_true(tonumber(one:counts().undo_orders) > 20, name)
+    assert.equal(one:counts().undo_orders, other:counts().undo_orders)
+  end)
+end)
