@@ -209,7 +209,7 @@ static void fail(tl_gateway *gateway, order_saga *saga, int reason, int64_t now_
     saga->reason = (uint16_t)reason;
     if (now_ns >= last_ns(saga)) saga->forced = 1;
     if (busy) return; /* cancel_legs() is at it */
-    cancel_legs(gateway, saga, reason == TL_REASON_DEADLINE_PASSED ? reason : TL_REASON_SAGA, now_ns);
+    cancel_legs(gateway, saga, TL_REASON_SAGA, now_ns);
     settle(gateway, saga, now_ns);
 }
 

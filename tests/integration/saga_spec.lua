@@ -45,10 +45,16 @@ describe("a pair trade on generated data", function()
     local result = run("--decisions " .. folder .. "/decisions.csv")
     assert.equal(0, result.errors)
     local begun, done, legs = 0, 0, 0
+    local first -- leg of the saga in hand
     for _, row in ipairs(rows_of(folder .. "/decisions.csv")) do
-      if row.kind == "saga_begin" then begun = begun + 1
+      if row.kind == "saga_begin" then begun, first = begun + 1, nil
       elseif row.kind == "saga_end" then done = done + 1
-      elseif row.kind == "new" then legs = legs + 1 end
+      elseif row.kind == "new" then
+        legs = legs + 1
+        -- There and back, and a step computes as a handler does.
+        if first then assert.is_true(tonumber(row.ts_ns:sub(-15)) - first >= 410000) end
+        first = first or tonumber(row.ts_ns:sub(-15))
+      end
     end
     assert.is_true(begun > 20, begun)
     assert.is_true(done < begun) -- some failed

@@ -332,6 +332,30 @@ describe("an undo order", function()
     assert.equal("undone requested", (ended(b)))
   end)
 
+  it("goes by what a replace made of the leg", function()
+    local b = open()
+    begin(b)
+    way_back(b, { instrument = 1, side = "sell", type = "market", quantity = 80 })
+    local one = leg(b, "buy", 100, 100)
+    b:accept(one)
+    b:replace(one, 100, 40)
+    b:report(one, "replaced", { price = 100, quantity = 40 })
+    b:fill(one, 40, 100)
+    finish(b, "requested")
+    assert.same({ "sell 80 Y market" }, (undos(b)))
+  end)
+
+  it("uses up nothing of its strategy's rate", function()
+    local b = open { limits = { max_orders_per_second = 2, order_burst = 2 } }
+    filled_leg(b)
+    finish(b, "requested")
+    b:clear()
+    b:send("buy", 1, 99)
+    assert.equal("> new 1", b:take())
+    b:send("buy", 1, 99)
+    assert.equal("denied risk_rate", b:take())
+  end)
+
   it("is exempt from rate, size, number, exposure and loss, which it lowers", function()
     local b = open { cash = 10150, short = false, limits = {
       max_order_quantity = 60, max_orders_per_second = 2, max_open_orders = 2, max_gross_exposure_e8 = 13000e8, max_position = 120, deny_duplicates = 1 } }
@@ -507,6 +531,7 @@ describe("a gateway that goes on from an image", function()
         return c
       end
     end
+    both(begin)
     for step = 1, 3000 do
       local roll, group, what = math.random(10), math.random(4), math.random()
       if roll <= 2 then both(function(b) begin(b, { group = group }) end)
@@ -517,7 +542,6 @@ describe("a gateway that goes on from an image", function()
             way_back(b, {
               group = group, instrument = what < 0.1 and 1 or 0, side = side == "buy" and "sell" or "buy", type = "limit", price = 100, quantity = quantity })
           end
-          b.saga = b.saga or { expire_ns = b.now + MS }
           leg(b, side, quantity, 100, { group = group, deadline_ns = b.saga.expire_ns })
         end)
       elseif roll <= 6 then both(function(b) b:command(b:make("saga_end", { group = group, quantity = what < 0.5 and 0 or C.TL_REASON_REQUESTED })) end)

@@ -105,6 +105,21 @@ describe("timeout.saga", function()
     assert.equal(1, tonumber(C.tl_host_errors(world.host)))
   end)
 
+  it("that the gateway undoes while a new generation attaches leaves that its own ids", function()
+    local world = world_of(STARTS)
+    local adopted = ffi.new("tl_adopted", { status = C.TL_ORDER_NEW, before = C.TL_ORDER_NEW, last = {
+      order_id = 0x8000000001ULL, kind = C.TL_COMMAND_NEW, side = 2, type = C.TL_TYPE_MARKET, quantity = 10, price = bit.lshift(1LL, 63),
+      flags = C.TL_FLAG_UNDO } })
+    local slot = C.tl_mirror_adopt(world.mirror, adopted, world.now)
+    assert.is_true(slot ~= 0)
+    assert.equal(1, C.tl_mirror_last_id(world.mirror))
+    C.tl_mirror_attaching(world.mirror)
+    assert.equal(0, C.tl_mirror_attached(world.mirror, world.now) - 1) -- the leg that is open, as this attach does not name it
+    assert.is_true(C.tl_mirror_orders(world.mirror)[slot].status_n == C.TL_ORDER_NEW)
+    C.tl_mirror_attaching(world.mirror)
+    assert.equal(1, C.tl_mirror_attached(world.mirror, world.now)) -- nor does the next one name the undo order
+  end)
+
   it("sends legs together and goes on when all are done", function()
     local world = world_of [[
       function s:on_quote(q)
