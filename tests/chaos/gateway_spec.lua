@@ -1,4 +1,4 @@
--- A gateway process that is killed at random instants, again and again, under a random workload of three strategies and a venue that live on in this process. In
+-- A gateway process that is killed at random instants, again and again, under a workload of three strategies and a venue that live on in this process. In
 -- the end everybody agrees: no order was sent twice, no fill counted twice, no report was lost.
 local bench = require "unit.gateway.live_bench"
 local native = require "tidelock.native"
