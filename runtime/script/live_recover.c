@@ -51,6 +51,8 @@ static uint32_t head_crc(const checkpoint_head *head) {
 bool live_save_due(const tl_live *live, bool idle) {
     uint64_t slots = live->log->mask + 1, gone = live->log->end - live->checkpoint_at;
     if (live->resync_count > 0) return false;
+    if (tl_mirror_sagas(live->mirror) > 0)
+        return false; /* a function that waits for its legs cannot be kept: they end by themselves */
     if (gone >= slots / 2) return true;
     return idle && (gone >= slots / 4 || (live->checkpoint_number == 0 && live->checkpoint_at == 0));
 }
@@ -107,6 +109,7 @@ void live_save(tl_live *live) {
     uint64_t sequence = live->rerun ? tl_host_sequence(live->host) : live->save_sequence;
     tl_host_checkpointed(live->host);
     live->saving = false;
+    uint64_t at = live->checkpoint_at;
     live->checkpoint_at = live->log->end;
     if (is_skipped(live, sequence)) return;
     __atomic_store_n(&live->page->in_hand, sequence, __ATOMIC_RELAXED);
@@ -118,7 +121,10 @@ void live_save(tl_live *live) {
     uint32_t count;
     tl_mirror_commands(live->mirror, &count);
     if (count > 0) live_send(live);
-    if (status == TL_OK && !live->rerun) status = write_down(live, sequence, text, length);
+    /* A saga that began between the record and its turn: the next checkpoint is near. */
+    bool whole_state = tl_mirror_sagas(live->mirror) == 0;
+    if (!whole_state) live->checkpoint_at = at;
+    if (status == TL_OK && !live->rerun && whole_state) status = write_down(live, sequence, text, length);
     __atomic_store_n(&live->page->in_hand, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&live->head->in_hand, 0, __ATOMIC_RELAXED);
     if (status == TL_OK) return;
