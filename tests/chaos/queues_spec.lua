@@ -36,7 +36,7 @@ describe("under the hands of a killer,", function()
 
   it("a channel loses, repeats and tears nothing", function()
     local slots, steps, deaths = validate("channel", arguments):match "channel: (%d+) slots checked, killed within (%d+) instructions and (%d+) times"
-    assert.is_true(tonumber(slots) > 1000 and tonumber(steps) > 100 and tonumber(deaths) > 10)
+    assert.is_true(tonumber(slots) > 1000 and (san ~= "" or tonumber(steps) > 100) and tonumber(deaths) > 10)
   end)
 
   it("a latch shows whole values only, and never an older one", function()

@@ -190,7 +190,7 @@ int main(int argc, char **argv) {
     feed first;
     open_feed(&first);
     uint32_t steps = 0;
-    if (!harness_threads) {
+    if (harness_stepping) {
         follower f;
         join(&f);
         stepped = first;
@@ -200,7 +200,7 @@ int main(int argc, char **argv) {
             follow(&f, 256);
         }
         int died = 1;
-        for (; died > 0; steps += harness_stride(24)) {
+        for (; died > 0; steps += harness_stride(50)) {
             open_feed(&stepped);
             died = harness_die_at(steps, act_write);
             open_feed(&stepped);

@@ -80,7 +80,7 @@ static void act_consume(void) {
 
 /* Death at every instruction of some production, and of some consumption, in turn. How many there were. */
 static uint32_t die_everywhere(void (*act)(void), void (*prepare)(void), uint32_t most) {
-    for (uint32_t steps = 0; steps < most; steps += harness_stride(8)) {
+    for (uint32_t steps = 0; steps < most; steps += harness_stride(20)) {
         prepare();
         int died = harness_die_at(steps, act);
         if (died < 0) return 0;
@@ -114,7 +114,7 @@ int main(int argc, char **argv) {
     harness_region("p", "out:c", tl_channel_out_bytes(CAPACITY, SLOT_BYTES), NULL);
     harness_region("c", "in:c", tl_channel_in_bytes(), NULL);
     uint32_t steps = 0;
-    if (!harness_threads) {
+    if (harness_stepping) {
         attach_both(); /* the dynamic linker's work is done before steps are counted */
         act_produce();
         act_consume();

@@ -22,6 +22,7 @@
 harness_control *harness;
 double harness_seconds = 2;
 bool harness_threads;
+bool harness_stepping;
 bool harness_every;
 
 static char folder[64];
@@ -65,6 +66,9 @@ void harness_begin(int argc, char **argv) {
             exit(2);
         }
     }
+#ifndef TL_SANITIZED
+    harness_stepping = !harness_threads;
+#endif
     parent = getpid();
     snprintf(folder, sizeof folder, "/dev/shm/tidelock-validate-%d", (int)parent);
     if (mkdir(folder, 0700) != 0) {

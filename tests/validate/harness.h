@@ -27,6 +27,8 @@ typedef void harness_role(int role);
 extern harness_control *harness;
 extern double harness_seconds;
 extern bool harness_threads;
+extern bool
+    harness_stepping; /* single steps are made: in processes, and not under a sanitizer, whose instructions would be most of them */
 extern bool harness_every; /* die at every instruction, not at every few */
 
 /* Reads the arguments and makes the folder of the regions, which goes at the end. */

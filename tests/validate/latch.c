@@ -76,13 +76,16 @@ int main(int argc, char **argv) {
     harness_begin(argc, argv);
     harness_region("w", "latches", (uint64_t)(LATCHES * tl_latch_size(BYTES)), NULL);
     void *section = harness_section("w", "latches", true);
+    for (int i = 0; i < LATCHES; i++) {
+        tl_latch_init(latch_at(section, i), BYTES);
+        write_next(latch_at(section, i));
+    }
     uint32_t steps = 0;
-    if (!harness_threads) {
+    if (harness_stepping) {
         stepped = latch_at(section, 0);
-        tl_latch_init(stepped, BYTES);
         act_write();
         uint64_t none = 0;
-        for (;; steps += harness_stride(8)) {
+        for (;; steps += harness_stride(20)) {
             uint64_t before = check(stepped, &none);
             int died = harness_die_at(steps, act_write);
             uint64_t after = check(stepped, &none);
