@@ -1,6 +1,7 @@
 /* Checkpoints of the gateway agent, and how a successor takes over what its region holds. */
 #include <string.h>
 
+#include "base/fence.h"
 #include "gateway/agent_inside.h"
 #include "gateway/checkpoint.h"
 #include "venue/feed.h"
@@ -72,7 +73,7 @@ static bool write_checkpoint(tl_gateway_agent *agent) {
     uint8_t *body = (uint8_t *)(head + 1), *at = body;
     if (capacity < sizeof *head + sizeof agent->logged + queued_bytes(agent)) return false;
     __atomic_store_n(&head->sequence, 0, __ATOMIC_RELEASE);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* it does not count any more before the first byte changes */
+    tl_fence(); /* it does not count any more before the first byte changes */
     memcpy(at, &agent->logged, sizeof agent->logged);
     at += sizeof agent->logged;
     for (uint32_t i = 0; i <= agent->config.strategy_count; i++)

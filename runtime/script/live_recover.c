@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/fence.h"
 #include "script/image.h"
 #include "script/live_inside.h"
 
@@ -80,7 +81,7 @@ static tl_status write_down(tl_live *live, uint64_t sequence, const char *text, 
     uint8_t *section = live->checkpoints[number & 1];
     checkpoint_head *place = (checkpoint_head *)section;
     __atomic_store_n(&place->magic, 0, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* nothing of the new image before the old one is disowned */
+    tl_fence(); /* nothing of the new image before the old one is disowned */
     tl_image image = {.bytes = section + IMAGE_AT, .capacity = live->checkpoint_bytes - IMAGE_AT};
     tl_status status = tl_host_save_image(live->host, text, length, &image);
     if (status == TL_OK) status = put_bars(live, &image);
