@@ -51,6 +51,15 @@ static tl_status open_rings(tl_live *live) {
     if (status == TL_OK) status = tl_broadcast_attach_writer(&live->lines, lines, TL_LIVE_LINES, TL_LIVE_LINE_BYTES);
     void *signals = section(with->own, "signals", tl_live_signals_bytes(), &status);
     if (status == TL_OK) status = tl_broadcast_attach_writer(&live->signals, signals, TL_LIVE_SIGNALS, TL_LIVE_SIGNAL_BYTES);
+    if (status == TL_OK && live->signals.position > 0) {
+        const uint8_t *last =
+            live->signals.slots + ((live->signals.position - 1) & live->signals.mask) * TL_LIVE_SIGNAL_BYTES;
+        live->signal_sequence = ((const tl_event *)last)->sequence;
+    }
+    for (uint32_t i = 0; i < with->venue_count && status == TL_OK; i++)
+        status = tl_host_name_venue(live->host, i, with->venues[i]);
+    for (uint32_t i = 0; i < with->peer_count && status == TL_OK; i++)
+        status = tl_host_name_peer(live->host, with->peers[i].id, with->peers[i].name);
     for (uint32_t i = 0; i < with->peer_count && status == TL_OK; i++) {
         const void *theirs = section(with->peers[i].region, "signals", tl_live_signals_bytes(), &status);
         if (status == TL_OK)
@@ -352,6 +361,30 @@ void live_ask_attach(tl_live *live) {
     live->phase = LIVE_ATTACHING;
 }
 
+/* Signals of the handlers that have run, for the other strategies. What a rerun sends again was published before. */
+void live_signal(tl_live *live) {
+    tl_signal signal;
+    bool any = false;
+    while (tl_host_take_signal(live->host, &signal)) {
+        if (live->rerun && signal.input_sequence <= live->signal_sequence) continue;
+        struct {
+            tl_event event;
+            tl_event_tail tail;
+        } slot = {.event = {.sequence = signal.input_sequence,
+                            .ts_ns = live->now_ns,
+                            .instrument = (uint32_t)TL_NO_INSTRUMENT,
+                            .kind = TL_EVENT_SIGNAL,
+                            .w = {live->with.strategy}}};
+        TL_STATIC_ASSERT(sizeof signal.name <= sizeof slot.tail, "a name is a tail");
+        memcpy(&slot.event.w[1], &signal.value, sizeof signal.value);
+        memcpy(&slot.tail, signal.name, sizeof signal.name);
+        tl_broadcast_stage(&live->signals, &slot, 1);
+        tl_counter_add(live->counters.signals, 1);
+        any = true;
+    }
+    if (any) tl_broadcast_publish(&live->signals);
+}
+
 void live_wake(tl_live *live) {
     if (live->with.gateway_waker.marked) tl_waker_flush(&live->with.gateway_waker, 1);
 }
@@ -388,6 +421,7 @@ static uint32_t work(void *context, int64_t now_ns) {
     }
     if (status == TL_OK) status = tl_host_drain(live->host);
     if (status == TL_OK && tl_host_checkpoint_due(live->host)) live_save(live);
+    live_signal(live);
     live_wake(live);
     publish(live);
     if (status != TL_OK) {

@@ -62,6 +62,7 @@ struct tl_live {
     tl_broadcast_writer signals;
     tl_broadcast_reader *peers;
     tl_live_peer *peer_list;
+    uint64_t signal_sequence; /* of the event in whose handler the last published signal was sent */
     const void *latches;
 
     live_phase phase;
@@ -117,6 +118,7 @@ void live_send_held(tl_live *live);
 void live_ask_attach(tl_live *live);
 void live_line(tl_live *live, int level, const char *text);
 void live_wake(tl_live *live);
+void live_signal(tl_live *live);
 /* live_poll.c */
 uint32_t live_poll(void *live, tl_input_log *log, uint32_t max_records);
 /* Appends a record of one slot that comes from within. */

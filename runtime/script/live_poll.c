@@ -318,6 +318,7 @@ static void pass(tl_live *live) {
 /* After the handlers of a batch: how long they took decides on the size of the next, and whether the loop's turn has come. */
 static bool account(tl_live *live) {
     live_wake(live);
+    live_signal(live);
     if (live->budget_ticks == 0 || live->batch_records == 0) return false;
     uint64_t spent = tl_clock_tsc() - live->batch_began;
     if (spent > live->budget_ticks) {

@@ -153,6 +153,26 @@ describe("a strategy agent", function()
     assert.matches("error budget of 2 is spent", lines[#lines])
   end)
 
+  it("sends signals to others and hears theirs", function()
+    local world = new([[
+      local signal = require "signal"
+      function s:on_quote(q) signal.send("edge", q.bid / 2) end
+      function s:on_signal(e) log.info("%s %s %g", e.from, e.name, e.value) end
+    ]], { peer = true })
+    local theirs, reader = ffi.new "tl_broadcast_writer", ffi.new "tl_broadcast_reader"
+    native.check(C.tl_broadcast_attach_writer(theirs, C.tl_region_find(world.house, "signals", nil), C.TL_LIVE_SIGNALS, C.TL_LIVE_SIGNAL_BYTES))
+    native.check(C.tl_broadcast_attach_reader(reader, world:section "signals", C.TL_LIVE_SIGNALS, C.TL_LIVE_SIGNAL_BYTES))
+    world:attach()
+    world:quote("AAPL", 10, 11):cycle()
+    local slot, lost = ffi.new "tl_event[2]", ffi.new "uint64_t[1]"
+    assert.equal(1, C.tl_broadcast_copy(reader, slot, 1, lost))
+    assert.equal("edge", ffi.string(ffi.cast("const char *", slot + 1)))
+    C.tl_broadcast_stage(theirs, slot, 1)
+    C.tl_broadcast_publish(theirs)
+    world:cycle()
+    assert.same({ "peer edge 5" }, world:lines_of())
+  end)
+
   it("closes bars by the clock", function()
     local world = live_world.new { script = HEAD:gsub("symbols", "bars = { '1s' }, symbols") ..
       [[function s:on_bar(b) log.info("bar %g %g %g %g %g", b.open, b.high, b.low, b.close, b.volume) end return s]] }
