@@ -14,6 +14,7 @@
 #define TL_SCRIPT_INPUT_LOG_H
 
 #include "market/event.h"
+#include "queue/latch.h"
 
 /* What a commit made true. */
 typedef struct tl_input_log_commit {
@@ -40,6 +41,9 @@ typedef struct tl_input_log_head {
     uint64_t capacity;                      /* slots; 0 before the first use */
     uint32_t generations;                   /* that have used it */
     uint32_t refused; /* 1: the checkpoints were refused by the script, the next generation starts cold */
+    tl_latch
+        decided TL_ALIGNED(64); /* a tl_log_sample (script/log_file.h): the decisions as of an event; its copies follow */
+    uint64_t decided_copies[2 * 8];
 } tl_input_log_head;
 
 typedef struct tl_input_log {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "script/live_inside.h"
+#include "script/log_file.h"
 
 /* ---- set-up ---- */
 
@@ -78,6 +79,7 @@ static tl_status open_log(tl_live *live) {
     tl_host_use_log(live->host, &log);
     live->log = tl_host_log(live->host);
     live->head = live->log->head;
+    tl_latch_init(&live->head->decided, sizeof(tl_log_sample));
     return TL_OK;
 }
 
@@ -405,6 +407,10 @@ static void publish(tl_live *live) {
     page->errors = tl_host_errors(live->host);
     page->lua_bytes = tl_host_used_bytes(live->host);
     page->decisions_hash = live->decisions.hash;
+    tl_log_sample now = {.sequence = tl_host_sequence(live->host), .decisions = live->decisions};
+    if (live->phase == LIVE_NEW || now.sequence == live->sampled) return;
+    live->sampled = now.sequence;
+    tl_latch_write(&live->head->decided, &now);
 }
 
 static uint32_t work(void *context, int64_t now_ns) {

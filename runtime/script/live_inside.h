@@ -82,6 +82,7 @@ struct tl_live {
     uint64_t busy_ticks; /* of handlers in this drain */
     uint64_t appended;   /* records, in this drain */
     tl_decisions_hash decisions;
+    uint64_t sampled; /* sequence as of which they were published last */
 
     uint8_t *wanted;      /* by instrument */
     uint64_t *skip_until; /* by instrument: ring positions below it are in what was read from its latch */

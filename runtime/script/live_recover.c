@@ -244,7 +244,16 @@ static tl_status rerun(tl_live *live) {
 }
 
 tl_status live_recover(tl_live *live) {
-    if (!live->recovered || live->restored == 0) return TL_OK;
+    if (!live->recovered) return TL_OK;
+    if (live->restored == 0) { /* so that whoever replays the log knows that a fresh strategy goes on */
+        live->now_ns = tl_runtime_clock_ns(live->with.clock);
+        live_own(live, &(tl_event){.ts_ns = live->now_ns,
+                                   .instrument = (uint32_t)TL_NO_INSTRUMENT,
+                                   .kind = TL_EVENT_PHASE,
+                                   .w = {TL_PHASE_HISTORY, 1}});
+        live_commit(live);
+        return TL_OK;
+    }
     live->rerun = true;
     tl_status status = rerun(live);
     if (status != TL_OK) return status;

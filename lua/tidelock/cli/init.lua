@@ -7,7 +7,7 @@
 local M = {}
 
 local verbs = {
-  "run", "status", "top", "kill-switch", "limit", "stop", "worker", "backtest", "data", "generate", "exchange", "check", "test", "new", "doctor",
+  "run", "status", "top", "kill-switch", "limit", "stop", "worker", "backtest", "replay", "data", "generate", "exchange", "check", "test", "new", "doctor",
 }
 
 local function module_of(name) return "tidelock.cli." .. name:gsub("-", "_") end

@@ -2,10 +2,27 @@
 local native = require "tidelock.native"
 local layout = require "tidelock.live.layout"
 local market = require "tidelock.live.market"
+local plans = require "tidelock.live.plan"
 local settings = require "tidelock.settings"
 local C, ffi, check = native.C, native.ffi, native.check
 
 local M = {}
+
+--- Whoever writes the input logs to a file. It is stopped when the strategies have ended, as the house is.
+local function add_recorder(process)
+  local plan = process.plan
+  local count = #plan.strategies
+  local names = process:keep(ffi.new("const char *[?]", count))
+  local regions = process:keep(ffi.new("const tl_region *[?]", count))
+  for i, one in ipairs(plan.strategies) do names[i - 1], regions[i - 1] = one.name, process.regions["s." .. one.name] end
+  local config = ffi.new("tl_log_recorder_config", { path = plan.record, plan = process:keep(plans.text(plan)), instruments = process.instruments, own = process.own,
+    names = names, regions = regions, count = count })
+  local out = ffi.new "tl_log_recorder *[1]"
+  check(C.tl_log_recorder_create(config, out))
+  local agent = ffi.new "tl_agent"
+  C.tl_log_recorder_agent(out[0], agent)
+  process:add(agent)
+end
 
 function M.compose(process)
   process:read_tables()
@@ -26,6 +43,7 @@ function M.compose(process)
   local agent = ffi.new "tl_agent"
   C.tl_paper_agent(out[0], agent)
   process:add(agent)
+  if plan.record then add_recorder(process) end
 end
 
 return M

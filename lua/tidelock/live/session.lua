@@ -221,16 +221,40 @@ function Session:live()
   end
 end
 
+--- The house runs in a folder of its own, so that the path is absolute.
+local function part_of(path)
+  local folder, file = path:match "^(.*)/([^/]*)$"
+  local whole = system.absolute(folder == "" and "/" or folder or ".")
+  if not whole then error(("--record: there is no folder %s"):format(folder), 0) end
+  return whole .. "/" .. (file or path) .. ".part"
+end
+
+--- The recording is written beside its place by the house, which goes on with one that an instance left behind when that is taken over.
+local function begin_record(self)
+  local file, why = io.open(self.plan.record, self.instance.recovered and "a" or "w")
+  if not file then
+    if not self.instance.recovered then self.instance:remove() end
+    error("--record: " .. why, 0)
+  end
+  file:close()
+end
+
+--- In its place, also when the session failed: what led to that is of use.
+local function finish_record(part, path)
+  local done, why = os.rename(part, path)
+  if not done then error("--record: " .. why, 0) end
+end
+
 --- Runs an instance to its end; the exit code.
 ---@param settings table a checked configuration
 ---@param options table library, config_path, shm_dir, duration_ns, record, discard, quiet, json
 function M.run(settings, options)
   local plan, made = plans.build(settings, options)
-  plan.record = options.record
+  plan.record = options.record and part_of(options.record)
   local self = setmetatable({ plan = plan, options = options, kept = {}, terminal = system.is_terminal(2) }, Session)
   self.binary = system.absolute "/proc/self/exe"
-  local draft = options.record and require("tidelock.draft").open(options.record)
   self.instance = instances.open(plan, made, options.discard)
+  if plan.record then begin_record(self) end
   if not options.quiet then
     for _, note in ipairs(made.notes) do self:say(note) end
     if self.instance.discarded then self:say "what an earlier start had left behind was given up" end
@@ -239,7 +263,7 @@ function M.run(settings, options)
   if self.master then C.tl_master_destroy(self.master) end
   if self.view then self.view:close() end
   local gone, harm = pcall(self.instance.remove, self.instance)
-  if draft then self:finish_record(draft, ok) end
+  if plan.record then finish_record(plan.record, options.record) end
   if not ok then error(why, 0) end
   if not gone then error(harm, 0) end
   return 0
