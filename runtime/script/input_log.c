@@ -26,6 +26,10 @@ tl_status tl_input_log_init(tl_input_log *log, uint64_t capacity) {
     return TL_OK;
 }
 
+uint64_t tl_input_log_margin(uint64_t capacity) {
+    return capacity / 8;
+}
+
 uint64_t tl_input_log_bytes(uint64_t capacity) {
     return TL_INPUT_LOG_HEAD_BYTES + capacity * sizeof(tl_event);
 }

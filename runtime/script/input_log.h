@@ -63,6 +63,8 @@ void tl_input_log_close(tl_input_log *log);
 uint64_t tl_input_log_bytes(uint64_t capacity);
 /* A log in such a section, zeroed or as a predecessor left it: everything committed counts as consumed. TL_ERR_ARGUMENT, TL_ERR_FORMAT for another capacity. */
 tl_status tl_input_log_attach(tl_input_log *log, void *section, uint64_t capacity);
+/* Slots behind its end that a writer may be writing: as many before the ring's length back are not to be relied on. */
+uint64_t tl_input_log_margin(uint64_t capacity);
 /* What the last commit made true. */
 tl_input_log_commit tl_input_log_committed(const tl_input_log_head *head);
 /* The slots of a section, for readers in other processes: they may use those from `end` - capacity (less what the writer is about to write) up to `end`. */

@@ -13,10 +13,9 @@
 #include "venue/feed.h"
 
 enum {
-    LIVE_RECORDS = 64,    /* of a source in a pass */
-    LIVE_OPERATED = 64,   /* records of the operator's that may wait */
-    LIVE_COUNTERS = 256,  /* in the section */
-    LIVE_MARGIN = 1 << 10 /* slots of the log that a pass may overwrite beyond its end */
+    LIVE_RECORDS = 64,  /* of a source in a pass */
+    LIVE_OPERATED = 64, /* records of the operator's that may wait */
+    LIVE_COUNTERS = 256 /* in the section */
 };
 
 /* Its way through life, in this order. */

@@ -281,7 +281,7 @@ static void follow_subscriptions(tl_live *live) {
 static bool has_room(tl_live *live) {
     if (!live->with.recorded || !live->with.recorder_position) return true;
     uint64_t read = __atomic_load_n(live->with.recorder_position, __ATOMIC_ACQUIRE); /* pairs with its release */
-    return live->log->end + LIVE_MARGIN - read <= live->log->mask + 1;
+    return live->log->end + tl_input_log_margin(live->with.log_capacity) - read <= live->log->mask + 1;
 }
 
 /* Whether anything may be there that no clock is needed for. */

@@ -147,7 +147,7 @@ static const checkpoint_head *whole(const tl_live *live, int i) {
 /* Whether the log has kept all that came behind it. */
 static bool is_reached(const tl_live *live, const checkpoint_head *head) {
     uint64_t end = live->log->end, slots = live->log->mask + 1;
-    return head->position <= end && end + LIVE_MARGIN / 4 - head->position <= slots;
+    return head->position <= end && end + tl_input_log_margin(slots) - head->position <= slots;
 }
 
 static tl_status get_bars(tl_live *live, tl_image *image) {

@@ -85,7 +85,8 @@ tl_status tl_log_file_frame(int fd, tl_log_frame *frame, const void *payload, ui
 static const tl_log_frame *frame_at(const uint8_t *bytes, uint64_t length, uint64_t at) {
     if (length - at < sizeof(tl_log_frame)) return NULL;
     const tl_log_frame *frame = (const tl_log_frame *)(bytes + at);
-    if (frame->head_crc != head_crc(frame) || frame->count > TL_LOG_FRAME_SLOTS * 1024ull) return NULL;
+    if (frame->head_crc != head_crc(frame) || (frame->kind == TL_LOG_FRAME_SLOTS_OF && frame->count > TL_LOG_FRAME_SLOTS))
+        return NULL;
     uint64_t payload = payload_bytes(frame);
     if (payload > length - at - sizeof *frame || crc_of(frame + 1, payload) != frame->crc) return NULL;
     return frame;

@@ -13,7 +13,7 @@
 #include "script/input_log.h"
 #include "script/log_file.h"
 
-enum { WAIT_NS = 1000000 /* a frame holds what came in a millisecond */, MARGIN = 1024 };
+enum { WAIT_NS = 1000000 /* a frame holds what came in a millisecond */ };
 
 typedef struct followed {
     const tl_input_log_head *head;
@@ -112,7 +112,7 @@ static uint32_t follow(tl_log_recorder *r, uint32_t i) {
         r->copy[k] = f->slots[(position + k) & (capacity - 1)];
     __atomic_thread_fence(__ATOMIC_ACQUIRE); /* the copy before the look at how far the writer is */
     uint64_t now = __atomic_load_n(&f->head->end, __ATOMIC_RELAXED);
-    if (now + MARGIN - position > capacity) {
+    if (now + tl_input_log_margin(capacity) - position > capacity) {
         uint64_t lost = now - capacity / 2 - position;
         put(r, i, TL_LOG_FRAME_LOST, position, lost, NULL, 0);
         if (!r->failed) move_on(f, position + lost);

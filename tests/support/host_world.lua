@@ -31,7 +31,8 @@ function M.folder()
   return path
 end
 
---- Options: script (text) or path, symbols (of the instrument table; default AAPL, MSFT) or the tables instruments and calendars, config (fields of tl_host_config), params (name = text),
+--- Options: script (text) or path, symbols (of the instrument table; default AAPL,
+--- MSFT) or the tables instruments and calendars, config (fields of tl_host_config), params (name = text),
 --- replace (symbols instead of the script's), data ({ name =, columns... }), load_only. Returns nil and the error text when load or bind refuses.
 function M.new(options)
   local self = setmetatable({ now = START_NS, anchors = {} }, World)

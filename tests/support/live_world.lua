@@ -179,7 +179,8 @@ end
 local function mantissa(price) return price and ffi.new("int64_t", price * 1e4 + 0.5) or ABSENT end
 
 function World:event(kind, symbol, words)
-  local event = ffi.new("tl_event", { kind = C[kind], ts_ns = self:now(), instrument = symbol and self:id(symbol) or 0xffffffff, source = C.TL_SOURCE_MARKET, w = words })
+  local event = ffi.new("tl_event", { kind = C[kind], ts_ns = self:now(), instrument = symbol and self:id(symbol) or 0xffffffff,
+    source = C.TL_SOURCE_MARKET, w = words })
   assert(C.tl_spsc_write(self.market, event), "the channel of the market is full")
   return self
 end
@@ -216,7 +217,8 @@ end
 local sequence = 0
 function World:report(command, kind, fields)
   sequence = sequence + 1
-  local report = ffi.new("tl_report", { order_id = command.order_id, price = command.price, quantity = command.quantity, instrument = command.instrument,
+  local report = ffi.new("tl_report", { order_id = command.order_id, price = command.price, quantity = command.quantity,
+    instrument = command.instrument,
     limit = ABSENT, value = ABSENT, queue_ahead = ABSENT, kind = C[kind], strategy = command.strategy, report_sequence = sequence, ts_venue_ns = self:now() })
   for key, value in pairs(fields or {}) do report[key] = value end
   return self:message("TL_MESSAGE_REPORT", { report = report })
@@ -244,7 +246,8 @@ function World:named()
   while slot ~= 0 do
     local o = orders[slot]
     local function whole(value) return value == value and ffi.new("int64_t", value) or ABSENT end
-    local last = ffi.new("tl_command", { order_id = o.id_n, strategy = self.live_config.strategy, kind = C.TL_COMMAND_NEW, instrument = o.instrument_n,
+    local last = ffi.new("tl_command", { order_id = o.id_n, strategy = self.live_config.strategy, kind = C.TL_COMMAND_NEW,
+      instrument = o.instrument_n,
       side = o.side_n, type = o.type_n, time_in_force = o.time_in_force_n, tag = o.tag_n, price = whole(o.price_n), quantity = o.quantity_n, stop_price = ABSENT })
     list[#list + 1] = { "TL_MESSAGE_ORDER", { adopted = { last = last, filled = o.filled_n, wanted_price = whole(o.wanted_price_n),
       wanted_quantity = o.wanted_quantity_n, status = o.status_n, before = o.status_before_n } } }

@@ -1,6 +1,6 @@
 local native = require "tidelock.native"
 local live_world = require "support.live_world"
-local C, ffi = native.C, native.ffi
+local C = native.C
 
 local HEAD = [[
 local strategy, order, snapshot, log, timeout = require "strategy", require "order", require "snapshot", require "log", require "timeout"
@@ -65,7 +65,8 @@ local function picture(world)
   local slot = C.tl_mirror_first(mirror, 0xffffffff, 0)
   while slot ~= 0 do
     local o = C.tl_mirror_orders(mirror)[slot]
-    out[#out + 1] = ("%.0f %d %d %g %g %g %g %d"):format(o.id_n % 2 ^ 40, o.side_n, o.status_n, o.price_n, o.quantity_n, o.filled_n, o.wanted_price_n, o.quoted_n)
+    out[#out + 1] = ("%.0f %d %d %g %g %g %g %d"):format(
+      o.id_n % 2 ^ 40, o.side_n, o.status_n, o.price_n, o.quantity_n, o.filled_n, o.wanted_price_n, o.quoted_n)
     slot = C.tl_mirror_next(mirror, slot, 0xffffffff, 0)
   end
   local seen = C.tl_view_at(C.tl_host_view(world.host), 0)
