@@ -1,4 +1,4 @@
-/* What a timer costs: the wheel (base/timer_wheel.h) against the heap (base/timer_heap.h), at 1,000, 100,000 and 1,000,000 timers that are set.
+/* What a timer costs: the wheel (base/timer_wheel.h) against the heap (bench/peers/timer_heap.h), at 1,000, 100,000 and 1,000,000 timers that are set.
  *
  * Deadlines as a gateway has them: random instants within a second. `set` moves a random timer to another instant, `clear` takes a random one out (and is followed by an untimed
  * set), `deadline` sets the deadline of an order, and clears that of one acknowledged, with the next instant read after both, `fire` lets time pass a microsecond at a time. Nanoseconds an
@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/timer_heap.h"
 #include "base/timer_wheel.h"
+#include "peers/timer_heap.h"
 
 enum { MOST = 1000000, OPERATIONS = 1000000, ROUNDS = 5, SPREAD_NS = 1000000000 };
 

@@ -141,3 +141,14 @@ bool tl_timer_wheel_take(tl_timer_wheel *wheel, int64_t now_ns, uint32_t *id) {
     if (now_ns > wheel->now_ns) wheel->now_ns = now_ns;
     return false;
 }
+
+uint32_t tl_timer_wheel_after(const tl_timer_wheel *wheel, uint32_t id) {
+    uint32_t slot = 0;
+    if (id != TL_TIMER_WHEEL_NONE) {
+        if (wheel->nodes[id].next != 0) return wheel->nodes[id].next - 1;
+        slot = wheel->nodes[id].slot;
+    }
+    for (; slot < TL_TIMER_WHEEL_LEVELS * TL_TIMER_WHEEL_SLOTS; slot++)
+        if (wheel->slots[slot].first != 0) return wheel->slots[slot].first - 1;
+    return TL_TIMER_WHEEL_NONE;
+}

@@ -17,6 +17,7 @@
 #include "base/status.h"
 
 enum { TL_TIMER_WHEEL_LEVELS = 11, TL_TIMER_WHEEL_SLOTS = 64 };
+#define TL_TIMER_WHEEL_NONE UINT32_MAX
 
 typedef struct tl_timer_wheel_node {
     int64_t due_ns;
@@ -54,6 +55,9 @@ void tl_timer_wheel_clear(tl_timer_wheel *wheel, uint32_t id);
 
 /* The earliest instant, INT64_MAX for none. */
 int64_t tl_timer_wheel_next_ns(tl_timer_wheel *wheel);
+
+/* All that are set, one after the other, those of a slot in their order: the one after an id, the first after TL_TIMER_WHEEL_NONE, TL_TIMER_WHEEL_NONE after the last. */
+uint32_t tl_timer_wheel_after(const tl_timer_wheel *wheel, uint32_t id);
 
 /* Takes the earliest one that is due at or before now_ns; false when none is. Moves the wheel's time, at most to now_ns. */
 bool tl_timer_wheel_take(tl_timer_wheel *wheel, int64_t now_ns, uint32_t *id);

@@ -149,10 +149,26 @@ static void held(image *one, tl_gateway *g) {
     part(one, &g->held_serial, sizeof g->held_serial);
 }
 
-static void timers(image *one, tl_timer_heap *heap) {
-    part(one, &heap->next_serial, sizeof heap->next_serial);
-    counted(one, &heap->count, heap->capacity);
-    part(one, heap->entries, heap->count * sizeof *heap->entries);
+/* Set again in the order in which they stand, timers stand as they stood. */
+static void timers(image *one, tl_timer_wheel *wheel) {
+    uint32_t count = wheel->count;
+    part(one, &wheel->now_ns, sizeof wheel->now_ns);
+    counted(one, &count, wheel->capacity);
+    uint32_t id = TL_TIMER_WHEEL_NONE;
+    for (uint32_t i = 0; i < count && !one->failed; i++) {
+        int64_t due_ns = 0;
+        if (one->way != IMAGE_RESTORE) {
+            id = tl_timer_wheel_after(wheel, id);
+            due_ns = wheel->nodes[id].due_ns;
+        }
+        part(one, &id, sizeof id);
+        part(one, &due_ns, sizeof due_ns);
+        if (one->way != IMAGE_RESTORE) continue;
+        if (one->failed || id >= wheel->capacity || wheel->nodes[id].slot != 0)
+            one->failed = true;
+        else
+            tl_timer_wheel_set(wheel, id, due_ns);
+    }
 }
 
 static void walk(image *one, tl_gateway *g) {
@@ -186,9 +202,9 @@ uint64_t tl_gateway_image_bytes_most(uint32_t instruments, uint32_t strategies, 
     uint64_t kept = (uint64_t)open + TL_GATEWAY_CLOSED_KEPT, groups = (uint64_t)open + GATEWAY_GROUPS_KEPT;
     uint64_t held = (uint64_t)instruments * (strategies < 4 ? strategies : 4);
     return 65536 + instruments * (sizeof(gateway_market) + sizeof(held_book) + 8) +
-           kept * (sizeof(gateway_order) + sizeof(tl_timer_heap_entry) + 8) + groups * (sizeof(order_group) + 8) +
+           kept * (sizeof(gateway_order) + sizeof(tl_timer_wheel_node) + 8) + groups * (sizeof(order_group) + 8) +
            held * (sizeof(holding) + sizeof(stake)) +
-           open * (sizeof(order_saga) + 2 * sizeof(saga_leg) + sizeof(tl_timer_heap_entry) + 24) +
+           open * (sizeof(order_saga) + 2 * sizeof(saga_leg) + sizeof(tl_timer_wheel_node) + 24) +
            GATEWAY_FILLS_KEPT * sizeof(fill_key) + strategies * sizeof(gateway_strategy);
 }
 
@@ -198,15 +214,7 @@ uint64_t tl_gateway_save(tl_gateway *g, void *into, uint64_t capacity) {
     return one.failed ? 0 : one.position;
 }
 
-static bool find_timers(tl_timer_heap *heap) {
-    for (uint32_t i = 0; i < heap->count; i++) {
-        if (heap->entries[i].id >= heap->capacity) return false;
-        heap->places[heap->entries[i].id] = i + 1;
-    }
-    return true;
-}
-
-/* What is a function of the rest: where ids, keys and timers are found. */
+/* What is a function of the rest: where ids and keys are found. */
 static bool derive(tl_gateway *g) {
     for (uint32_t i = 0; i < g->free_order_count; i++)
         if (g->free_orders[i] == 0 || g->free_orders[i] > g->order_top)
@@ -226,7 +234,7 @@ static bool derive(tl_gateway *g) {
         if (g->groups[place].key != 0 && !tl_id_map_put(&g->group_index, g->groups[place].key, place)) return false;
     for (uint32_t place = 1; place <= g->saga_top; place++)
         if (g->sagas[place].key != 0 && !tl_id_map_put(&g->saga_index, g->sagas[place].key, place)) return false;
-    return find_timers(&g->timers) && find_timers(&g->saga_timers);
+    return true;
 }
 
 tl_status tl_gateway_restore(tl_gateway *g, const void *from, uint64_t bytes) {

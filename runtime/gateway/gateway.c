@@ -36,8 +36,8 @@ tl_gateway *tl_gateway_create(const tl_instruments *instruments, const tl_calend
         g->fills == NULL || g->fill_buckets == NULL || g->free_sagas == NULL || g->free_saga_legs == NULL ||
         tl_id_map_init(&g->order_index, 2 * TL_GATEWAY_CLOSED_KEPT) != TL_OK ||
         tl_id_map_init(&g->group_index, 2 * GATEWAY_GROUPS_KEPT) != TL_OK || tl_id_map_init(&g->saga_index, 256) != TL_OK ||
-        tl_timer_heap_init(&g->timers, GATEWAY_ORDERS) != TL_OK ||
-        tl_timer_heap_init(&g->saga_timers, GATEWAY_SAGAS) != TL_OK ||
+        tl_timer_wheel_init(&g->timers, GATEWAY_ORDERS) != TL_OK ||
+        tl_timer_wheel_init(&g->saga_timers, GATEWAY_SAGAS) != TL_OK ||
         reserve(&g->market_memory, GATEWAY_INSTRUMENTS, sizeof *g->markets, &g->markets) != TL_OK ||
         reserve(&g->order_memory, GATEWAY_ORDERS, sizeof *g->orders, &g->orders) != TL_OK ||
         reserve(&g->holding_memory, GATEWAY_HOLDINGS, sizeof *g->holdings, &g->holdings) != TL_OK ||
@@ -73,8 +73,8 @@ void tl_gateway_destroy(tl_gateway *g) {
     tl_id_map_close(&g->order_index);
     tl_id_map_close(&g->group_index);
     tl_id_map_close(&g->saga_index);
-    tl_timer_heap_close(&g->timers);
-    tl_timer_heap_close(&g->saga_timers);
+    tl_timer_wheel_close(&g->timers);
+    tl_timer_wheel_close(&g->saga_timers);
     for (uint32_t i = 0; i < g->strategy_count; i++)
         free(g->strategies[i]);
     free(g->free_orders);
@@ -282,14 +282,14 @@ uint32_t tl_gateway_waiting(const tl_gateway *g) {
     return g->held_waiting;
 }
 
-int64_t tl_gateway_next_timer_ns(const tl_gateway *g) {
-    int64_t order_ns = tl_timer_heap_next_ns(&g->timers), saga_ns = saga_next_timer_ns(g);
+int64_t tl_gateway_next_timer_ns(tl_gateway *g) {
+    int64_t order_ns = tl_timer_wheel_next_ns(&g->timers), saga_ns = saga_next_timer_ns(g);
     return order_ns < saga_ns ? order_ns : saga_ns;
 }
 
 void tl_gateway_time(tl_gateway *g, int64_t now_ns) {
     uint32_t slot;
-    while (tl_timer_heap_take(&g->timers, now_ns, &slot)) {
+    while (tl_timer_wheel_take(&g->timers, now_ns, &slot)) {
         gateway_order *order = &g->orders[slot];
         /* Armed again before anything is sent: an order that is held may be gone afterwards. */
         bool deadline = gateway_order_deadline_ns(order) <= now_ns, expired = held_expire_ns(g, order) <= now_ns;

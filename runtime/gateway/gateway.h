@@ -138,7 +138,7 @@ void tl_gateway_market(tl_gateway *gateway, const tl_event *event, const tl_even
 uint32_t tl_gateway_waiting(const tl_gateway *gateway);
 
 /* When tl_gateway_time() has something to do (deadlines, expiries), INT64_MAX for nothing; and doing it. */
-int64_t tl_gateway_next_timer_ns(const tl_gateway *gateway);
+int64_t tl_gateway_next_timer_ns(tl_gateway *gateway);
 void tl_gateway_time(tl_gateway *gateway, int64_t now_ns);
 
 /* What came out since the last clear. */

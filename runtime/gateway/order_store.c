@@ -98,7 +98,7 @@ void gateway_order_end(tl_gateway *gateway, gateway_order *order, int64_t now_ns
     uint32_t slot = gateway_order_slot(gateway, order);
     order->record.updated_ns = now_ns;
     order->bits &= (uint16_t)~ORDER_HELD;
-    tl_timer_heap_clear(&gateway->timers, slot);
+    tl_timer_wheel_clear(&gateway->timers, slot);
     held_ended(gateway, order);
     gateway_order_rest(gateway, order);
     gateway_recount(gateway, order);
@@ -155,9 +155,9 @@ void gateway_order_arm(tl_gateway *gateway, gateway_order *order) {
     if (expire_ns < due_ns) due_ns = expire_ns;
     uint32_t slot = gateway_order_slot(gateway, order);
     if (due_ns != INT64_MAX)
-        tl_timer_heap_set(&gateway->timers, slot, due_ns);
+        tl_timer_wheel_set(&gateway->timers, slot, due_ns);
     else
-        tl_timer_heap_clear(&gateway->timers, slot);
+        tl_timer_wheel_clear(&gateway->timers, slot);
 }
 
 /* The price nearest to the other side at which an order may rest, TL_ABSENT when it never does. */

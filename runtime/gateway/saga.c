@@ -52,7 +52,7 @@ static void end(tl_gateway *gateway, order_saga *saga, int status, int64_t now_n
         gateway->free_saga_legs[gateway->free_saga_leg_count++] = at;
         at = previous;
     }
-    tl_timer_heap_clear(&gateway->saga_timers, place);
+    tl_timer_wheel_clear(&gateway->saga_timers, place);
     tl_id_map_remove(&gateway->saga_index, saga->key);
     gateway->free_sagas[gateway->free_saga_count++] = place;
     gateway->strategies[saga->strategy]->sagas--;
@@ -159,9 +159,9 @@ static void arm(tl_gateway *gateway, const order_saga *saga, int64_t retry_ns) {
         if (next < due_ns) due_ns = next;
     }
     if (due_ns != INT64_MAX)
-        tl_timer_heap_set(&gateway->saga_timers, place_of(gateway, saga), due_ns);
+        tl_timer_wheel_set(&gateway->saga_timers, place_of(gateway, saga), due_ns);
     else
-        tl_timer_heap_clear(&gateway->saga_timers, place_of(gateway, saga));
+        tl_timer_wheel_clear(&gateway->saga_timers, place_of(gateway, saga));
 }
 
 /* Goes on with a saga after anything about it has changed. What it sends may change it again (a denied order does so at once): then it goes on here. */
@@ -399,13 +399,13 @@ void saga_strategy_ended(tl_gateway *gateway, uint32_t strategy, uint32_t epoch,
 
 /* ---- time ---- */
 
-int64_t saga_next_timer_ns(const tl_gateway *gateway) {
-    return tl_timer_heap_next_ns(&gateway->saga_timers);
+int64_t saga_next_timer_ns(tl_gateway *gateway) {
+    return tl_timer_wheel_next_ns(&gateway->saga_timers);
 }
 
 void saga_time(tl_gateway *gateway, int64_t now_ns) {
     uint32_t place;
-    while (tl_timer_heap_take(&gateway->saga_timers, now_ns, &place)) {
+    while (tl_timer_wheel_take(&gateway->saga_timers, now_ns, &place)) {
         order_saga *saga = &gateway->sagas[place];
         if (saga->undoing) {
             if (now_ns >= last_ns(saga)) saga->forced = 1;

@@ -44,7 +44,7 @@ void saga_order_ended(tl_gateway *gateway, gateway_order *order, int64_t now_ns)
 void saga_strategy_ended(tl_gateway *gateway, uint32_t strategy, uint32_t epoch, int64_t now_ns);
 
 /* When saga_time() has something to do, INT64_MAX for nothing; and doing it. */
-int64_t saga_next_timer_ns(const tl_gateway *gateway);
+int64_t saga_next_timer_ns(tl_gateway *gateway);
 void saga_time(tl_gateway *gateway, int64_t now_ns);
 
 #endif

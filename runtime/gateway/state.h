@@ -8,7 +8,7 @@
 #define TL_GATEWAY_STATE_H
 
 #include "base/id_map.h"
-#include "base/timer_heap.h"
+#include "base/timer_wheel.h"
 #include "gateway/gateway.h"
 #include "memory/vmem.h"
 #include "order/value.h"
@@ -338,8 +338,8 @@ struct tl_gateway {
     uint32_t holding_count, stake_count, moved_count;
 
     tl_id_map order_index, group_index, saga_index;
-    tl_timer_heap timers;      /* by order slot */
-    tl_timer_heap saga_timers; /* by place */
+    tl_timer_wheel timers;      /* by order slot */
+    tl_timer_wheel saga_timers; /* by place */
     uint32_t *free_sagas, *free_saga_legs;
     uint32_t free_saga_count, saga_top, free_saga_leg_count, saga_leg_top;
     uint32_t *free_orders, *free_groups;
