@@ -149,6 +149,11 @@ tl_status tl_confine(char *note, size_t note_bytes) {
     return filter_calls();
 }
 
+int tl_confine_landlock(void) {
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    return version > 0 ? (int)version : 0;
+}
+
 bool tl_confine_killed(int wait_status) {
     return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS;
 }

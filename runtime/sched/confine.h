@@ -12,6 +12,9 @@
 /* TL_ERR_IO when the kernel has no filter. Without Landlock files stay readable, which the note then says. */
 tl_status tl_confine(char *note, size_t note_bytes);
 
+/* The version of the kernel's Landlock, 0 without. */
+int tl_confine_landlock(void);
+
 /* How a death by the filter is told: whether a wait status is one. */
 bool tl_confine_killed(int wait_status);
 

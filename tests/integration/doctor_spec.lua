@@ -6,7 +6,7 @@ describe("tidelock doctor", function()
     local code, out, err = cli.run "doctor"
     assert.equal("", err)
     assert.is_true(code == 0 or code == 1)
-    for _, area in ipairs { "machine", "memory", "privileges", "software" } do assert.matches("\n" .. area .. "\n", "\n" .. out) end
+    for _, area in ipairs { "machine", "memory", "privileges", "scheduling", "software" } do assert.matches("\n" .. area .. "\n", "\n" .. out) end
     assert.matches(code == 0 and "\nready" or "\nnot ready", out)
   end)
 
@@ -22,7 +22,7 @@ describe("tidelock doctor", function()
       if finding.state == "fail" then failed = failed + 1 end
     end
     assert.equal(failed, result.failed)
-    for _, name in ipairs { "processor", "kernel", "clock source", "memory", "open files", "LuaJIT", "busted", "charts of reports", "time zones" } do
+    for _, name in ipairs { "processor", "kernel", "clock source", "spinning workers", "system call filter", "Landlock", "memory", "open files", "LuaJIT", "busted", "charts of reports", "time zones" } do
       assert.is_table(names[name], name)
     end
   end)

@@ -94,6 +94,24 @@ local function privileges(add)
   end
 end
 
+--- What tiers and the watchdog rest on.
+local function scheduling(add)
+  local cores = tonumber(lines_of "nproc") or 1
+  add("scheduling", "spinning workers", cores > 1 and "ok" or "note", cores > 1 and ("up to %d, never on core 0"):format(cores - 1) or "none",
+    cores == 1 and "every worker sleeps when there is nothing to do, and wakes 50 us later; two cores let one spin" or nil)
+  local throttle = read "/proc/sys/kernel/sched_rt_runtime_us"
+  add("scheduling", "real-time throttle", "ok", throttle == "-1" and "off" or throttle and throttle .. " us of each second" or "unknown")
+  local groups = read "/proc/sys/kernel/sched_autogroup_enabled"
+  add("scheduling", "groups by session", "ok", groups == "1" and "on: each worker is a session, with its nice value" or "off")
+  local actions = read "/proc/sys/kernel/seccomp/actions_avail" or ""
+  local filter = actions:find "kill_process" ~= nil
+  add("scheduling", "system call filter", filter and "ok" or "fail", filter and "seccomp" or "absent",
+    not filter and "strategies do not run without: a kernel with CONFIG_SECCOMP_FILTER" or nil)
+  local landlock = C.tl_confine_landlock()
+  add("scheduling", "Landlock", landlock > 0 and "ok" or "note", landlock > 0 and "version " .. landlock or "absent",
+    landlock == 0 and "strategies could read files that this user can read; boot with lsm=landlock,..." or nil)
+end
+
 local function software(add)
   local missing = {}
   local known = lines_of("dpkg-query -W -f '${Package} ${Status}\\n' " .. table.concat(PACKAGES, " "))
@@ -129,6 +147,7 @@ function M.examine()
   machine(add)
   memory(add)
   privileges(add)
+  scheduling(add)
   software(add)
   return findings
 end
