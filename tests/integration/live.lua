@@ -77,7 +77,12 @@ function Run:kill(worker, number)
   return pid
 end
 
-function Run:ended() return system.command_line(self.pid) == nil end
+--- A process that is about to become another has no command line for a moment either.
+function Run:ended()
+  if system.command_line(self.pid) then return false end
+  system.sleep_ms(20)
+  return system.command_line(self.pid) == nil
+end
 
 --- Waits for its end; standard output and error.
 function Run:finish()

@@ -142,6 +142,22 @@ describe("a live instance", function()
     assert.same({}, live.left(folder))
   end)
 
+  it("records what its strategies were told, and a replay decides the same, also through a death", function()
+    local run = live.start(folder, live.config(folder, "r", BOTH), ("--record %s/r.rec --json"):format(folder))
+    run:running()
+    run:kill "market_maker"
+    run:becomes("it runs again", function(now) return now.workers.market_maker.generation == 2 and now.workers.market_maker.state == "running" end)
+    local from = run:status().strategies.market_maker.fills
+    run:becomes("it trades", function(now) return now.strategies.market_maker.fills > from + 5 end)
+    run:kill(nil, 15)
+    local result = cjson.decode((run:finish()))
+    local code, out, err = cli.run(("replay %s/r.rec"):format(folder))
+    assert.equal(0, code, err)
+    for name, one in pairs(result.strategies) do
+      assert.matches(("%s: [^\n]* decisions %s[^\n]*: the same as live"):format(name, one.decisions_hash), out)
+    end
+  end)
+
   it("gives up what was left behind when told to", function()
     local run = live.start(folder, live.config(folder, "d", BOTH))
     run:running()

@@ -15,8 +15,8 @@ local function add_recorder(process)
   local names = process:keep(ffi.new("const char *[?]", count))
   local regions = process:keep(ffi.new("const tl_region *[?]", count))
   for i, one in ipairs(plan.strategies) do names[i - 1], regions[i - 1] = one.name, process.regions["s." .. one.name] end
-  local config = ffi.new("tl_log_recorder_config", { path = plan.record, plan = process:keep(plans.text(plan)), instruments = process.instruments, own = process.own,
-    names = names, regions = regions, count = count })
+  local config = ffi.new("tl_log_recorder_config", { path = plan.record, plan = process:keep(plans.text(plan)), instruments = process.instruments,
+    own = process.own, names = names, regions = regions, count = count })
   local out = ffi.new "tl_log_recorder *[1]"
   check(C.tl_log_recorder_create(config, out))
   local agent = ffi.new "tl_agent"

@@ -99,10 +99,8 @@ function Session:tell_workers()
       self:say(("%s is quarantined: it died %d times within %s and stays down until the instance is started again"):format(w.name, w.deaths,
         duration.format(self.plan.restart.window)))
     elseif w.state == "running" and w.generation > told.generation then
-      if told.generation > 0 then
-        self:say(("%s runs again as generation %d%s"):format(w.name, w.generation,
-          w.restart_ns > 0 and (", %.0f ms after the death"):format(w.restart_ns / 1e6) or ""))
-      end
+      self:say(("%s runs again as generation %d%s"):format(w.name, w.generation,
+        w.restart_ns > 0 and (", %.0f ms after the death"):format(w.restart_ns / 1e6) or ""))
       told.generation = w.generation
     end
     if w.note ~= "" and w.note ~= told.note then self:say(("%s: %s"):format(w.name, w.note)) end
@@ -207,6 +205,7 @@ function Session:live()
     self.told[w.name] = { deaths = w.deaths, generation = 0, state = "new", note = "" }
   end
   check(C.tl_master_start(self.master))
+  for _, w in ipairs(self.view:workers(self.view:copy_master())) do self.told[w.name].generation = w.generation end
   self:drive()
   self:print_logs()
   if self.shown then io.stderr:write "\r\27[K" end
