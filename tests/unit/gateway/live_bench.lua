@@ -22,7 +22,7 @@ end
 
 local function channel_out(capacity, type) return C.tl_channel_out_bytes(capacity, ffi.sizeof(type)) end
 
---- opts: names (strategies), on_death ("cancel" or "keep"), instruments, command_capacity, report_capacity, venue_command_capacity, log_slots, order_capacity,
+--- opts: names (strategies), on_death ("cancel" or "keep"), instruments, command_capacity, report_capacity, venue_command_capacity, log_slots, order_capacity, supports (TL_SUPPORTS_*),
 --- position_capacity, limits, account_limits, cash, kill_file, page (the venue has a worker page), closed (no agent is made),
 --- sections (more of the venue's region)
 function M.new(opts)
@@ -124,6 +124,7 @@ function World:open()
   native.check(C.tl_gateway_add_account(self.gateway, account, index))
   fees.taker = 0.0001
   native.check(C.tl_gateway_add_venue(self.gateway, "", fees, index))
+  if o.supports then native.check(C.tl_gateway_venue_supports(self.gateway, index[0], o.supports)) end
   local strategies = ffi.new("tl_gateway_agent_strategy[?]", #o.names)
   local limits = ffi.new "tl_risk_limits"
   for k, v in pairs(o.limits or {}) do limits[k] = v end
