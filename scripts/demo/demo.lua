@@ -2,8 +2,8 @@
 return {
   instance = "demo",
   strategies = {
-    { script = "scripts/market_maker.lua", params = { half_spread = 0.02, size = 100, max_position = 500 } },            -- L1: a core of its own
-    { script = "scripts/volume_monitor.lua", params = { window = "1s", threshold = 0.3, least = 500 }, on_death = "keep" }, -- L3: housekeeping
+    { script = "../market_maker.lua", params = { half_spread = 0.02, size = 100, max_position = 500 } },            -- L1: a core of its own
+    { script = "../volume_monitor.lua", params = { window = "1s", threshold = 0.3, least = 500 }, on_death = "keep" }, -- L3: housekeeping
   },
   accounts = { main = { cash = 1000000, leverage = 2, short = true } },
   feeds    = { { kind = "generated", seed = 42, symbols = 3, rate = 4000 } },

@@ -37,10 +37,10 @@ function Terminal:close()
   ffi.C.tcsetattr(0, NOW, self.before)
 end
 
---- Rows and columns, 24 and 80 where there is no terminal.
-function M.size()
+--- Rows and columns of the terminal behind a descriptor (default 1), 24 and 80 where there is none.
+function M.size(fd)
   local size = ffi.new "struct tidelock_screen"
-  if ffi.C.ioctl(1, WINDOW_SIZE, size) ~= 0 or size.rows == 0 then return 24, 80 end
+  if ffi.C.ioctl(fd or 1, WINDOW_SIZE, size) ~= 0 or size.rows == 0 then return 24, 80 end
   return size.rows, size.columns
 end
 

@@ -18,6 +18,7 @@ M.FORMAT = 1
 local DEFAULT_CASH = 1000000
 local DEFAULT_RESTART = { deaths = 5, window = 60e9 }
 local POLICIES = { shared = 0, priority = 1, isolated = 2 }
+local FEW_INSTRUMENTS = 64
 local RESERVED = { io = true, house = true, master = true }
 
 local function sorted_keys(map)
@@ -117,15 +118,15 @@ local function script_path(entry, i, folder)
   return path
 end
 
---- What the feed must send of each instrument: bits by id, as a list of pairs.
+--- What the feed must send of each instrument, bits by id: of those that a strategy declares, and of all while they are few, as handlers may subscribe to them.
+--- Returns how many the strategy declares.
 local function add_wants(wants, host, instruments)
   local bits = bit.bor(C.TL_WANT_QUOTES, C.TL_WANT_TRADES, C.TL_WANT_LEVELS, C.TL_WANT_BARS, C.tl_host_wants_flow(host) and C.TL_WANT_FLOW or 0)
-  local count = 0
-  for id = 0, C.tl_instruments_count(instruments) - 1 do
-    if C.tl_host_subscribed(host, id) then
-      wants[id] = bit.bor(wants[id] or 0, bits)
-      count = count + 1
-    end
+  local count, all = 0, C.tl_instruments_count(instruments)
+  for id = 0, all - 1 do
+    local subscribed = C.tl_host_subscribed(host, id)
+    if subscribed or all <= FEW_INSTRUMENTS then wants[id] = bit.bor(wants[id] or 0, bits) end
+    count = count + (subscribed and 1 or 0)
   end
   return count
 end
@@ -146,6 +147,12 @@ local function venue_of(config)
   if venue.kind and venue.kind ~= "exchange" then error(("venues[1].kind: is '%s'; today it is \"exchange\", the paper venue"):format(venue.kind), 0) end
   return { name = venue.name or "paper", fees = config.fees or venue.fees or {}, fill = config.fill or venue.fill or {},
     latency = config.latency or venue.latency or {}, supports = venue.supports }
+end
+
+--- What the processes would find wrong with the latencies is found here, where it can be said at once.
+local function check_latency(latency, notes)
+  for i, leg in ipairs(settings.LEGS) do settings.latency_leg(latency[leg], 1, i) end
+  if latency.compute then notes[#notes + 1] = "latency.compute is for backtests: live, a decision takes as long as it takes" end
 end
 
 --- Works out the plan. Returns it with what the master needs besides: the instruments' table, calendars, and notes for the operator.
@@ -171,6 +178,7 @@ function M.build(config, options)
     kill_file = config.kill_file, market = market.plan(config.feeds), venue = venue_of(config),
     risk = { account = config.risk and config.risk.account, restricted = {} }, strategies = {}, wants = {},
   }
+  check_latency(plan.venue.latency, made.notes)
   for _, note in ipairs(market.lay_out(plan.market, made.instruments, made.calendars, config)) do made.notes[#made.notes + 1] = note end
   local unknown = {}
   settings.edit_instruments(made.instruments, made.calendars, config.instruments, function(symbol)

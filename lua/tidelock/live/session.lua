@@ -129,7 +129,9 @@ function Session:status_line()
   local text = summary.line(now, self.last)
   self.last = now
   if self.terminal then
-    io.stderr:write("\r", text, "\27[K")
+    local terminal = require "tidelock.cli.terminal"
+    local _, columns = terminal.size(2)
+    io.stderr:write("\r", terminal.cut(text, columns - 1), "\27[K")
     self.shown = true
   else
     io.stderr:write(text, "\n")
