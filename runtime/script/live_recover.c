@@ -244,13 +244,12 @@ static tl_status rerun(tl_live *live) {
 }
 
 tl_status live_recover(tl_live *live) {
+    const uint32_t none = (uint32_t)TL_NO_INSTRUMENT;
     if (!live->recovered) return TL_OK;
     if (live->restored == 0) { /* so that whoever replays the log knows that a fresh strategy goes on */
         live->now_ns = tl_runtime_clock_ns(live->with.clock);
-        live_own(live, &(tl_event){.ts_ns = live->now_ns,
-                                   .instrument = (uint32_t)TL_NO_INSTRUMENT,
-                                   .kind = TL_EVENT_PHASE,
-                                   .w = {TL_PHASE_HISTORY, 1}});
+        tl_event fresh = {.ts_ns = live->now_ns, .instrument = none, .kind = TL_EVENT_PHASE, .w = {TL_PHASE_HISTORY, 1}};
+        live_own(live, &fresh);
         live_commit(live);
         return TL_OK;
     }
@@ -260,11 +259,12 @@ tl_status live_recover(tl_live *live) {
     tl_input_log_head *head = live->head;
     uint64_t skipped = head->skipped_count ? head->skipped[(head->skipped_count - 1) % TL_INPUT_LOG_SKIPPED] : 0;
     live->now_ns = tl_runtime_clock_ns(live->with.clock);
-    live_own(live, &(tl_event){.ts_ns = live->now_ns,
-                               .instrument = (uint32_t)TL_NO_INSTRUMENT,
-                               .kind = TL_EVENT_START,
-                               .w = {2, (int64_t)live->restored, (int64_t)head->last_order_id,
-                                     skipped > live->restored ? (int64_t)skipped : 0}});
+    tl_event start = {.ts_ns = live->now_ns, .instrument = none, .kind = TL_EVENT_START};
+    start.w[0] = 2;
+    start.w[1] = (int64_t)live->restored;
+    start.w[2] = (int64_t)head->last_order_id;
+    start.w[3] = skipped > live->restored ? (int64_t)skipped : 0;
+    live_own(live, &start);
     live_commit(live);
     live->started = true;
     status = tl_host_drain(live->host);

@@ -247,8 +247,8 @@ function World:named()
     local o = orders[slot]
     local function whole(value) return value == value and ffi.new("int64_t", value) or ABSENT end
     local last = ffi.new("tl_command", { order_id = o.id_n, strategy = self.live_config.strategy, kind = C.TL_COMMAND_NEW,
-      instrument = o.instrument_n,
-      side = o.side_n, type = o.type_n, time_in_force = o.time_in_force_n, tag = o.tag_n, price = whole(o.price_n), quantity = o.quantity_n, stop_price = ABSENT })
+      instrument = o.instrument_n, side = o.side_n, type = o.type_n, time_in_force = o.time_in_force_n, tag = o.tag_n,
+      price = whole(o.price_n), quantity = o.quantity_n, stop_price = ABSENT })
     list[#list + 1] = { "TL_MESSAGE_ORDER", { adopted = { last = last, filled = o.filled_n, wanted_price = whole(o.wanted_price_n),
       wanted_quantity = o.wanted_quantity_n, status = o.status_n, before = o.status_before_n } } }
     slot = C.tl_mirror_next(mirror, slot, 0xffffffff, 0)

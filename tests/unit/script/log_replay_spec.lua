@@ -37,6 +37,8 @@ local function new(options)
   return world
 end
 
+local ticks = 0LL
+
 local function play(world, from, to)
   for i = from, to do
     world:quote("AAPL", 100 + i % 13 * 0.01, 101):cycle()
@@ -49,7 +51,8 @@ local function play(world, from, to)
       end
     end
     world:cycle()
-    world.recording.work(world.recording.state, world:now())
+    ticks = ticks + 2000000LL -- its own milliseconds, so that it looks each time
+    world.recording.work(world.recording.state, world:now() + ticks)
   end
 end
 
@@ -108,7 +111,7 @@ describe("a recording of an input log", function()
     assert.equal(0, tonumber(result.differs_at))
     assert.is_true(result.decisions.hash == live.hash and result.decisions.commands == live.commands)
     assert.is_true(result.live.hash == live.hash)
-    assert.is_true(result.compared > 3)
+    assert.is_true(result.compared > 50)
     assert.equal(world.log.next_sequence - 1, result.records + 0ULL)
   end)
 
