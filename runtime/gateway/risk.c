@@ -92,14 +92,22 @@ refusal risk_check_replace_fields(const tl_gateway *gateway, const gateway_order
     return result;
 }
 
+static int64_t clamp(tl_int128 value) {
+    return value > INT64_MAX ? INT64_MAX : value < -INT64_MAX ? -INT64_MAX : (int64_t)value;
+}
+
 refusal risk_check_state(tl_gateway *gateway, gateway_strategy *strategy, uint32_t instrument, bool undo, int64_t now_ns) {
     ledger *shared = &gateway->accounts[strategy->account].ledger;
     ledger_day(gateway, &strategy->ledger, now_ns);
     ledger_day(gateway, shared, now_ns);
-    const int killed[2] = {shared->killed, strategy->ledger.killed};
-    for (int i = 0; i < 2; i++)
-        if (killed[i] != TL_REASON_NONE && !(undo && killed[i] == TL_REASON_RISK_DAILY_LOSS))
-            return refuse_plainly(killed[i]);
+    const ledger *sums[2] = {shared, &strategy->ledger};
+    for (int i = 0; i < 2; i++) {
+        if (sums[i]->killed == TL_REASON_NONE) continue;
+        if (sums[i]->killed != TL_REASON_RISK_DAILY_LOSS) return refuse_plainly(sums[i]->killed);
+        if (!undo)
+            return refuse(TL_REASON_RISK_DAILY_LOSS, sums[i]->limits.max_daily_loss_e8,
+                          clamp(sums[i]->day_start - ledger_profit(sums[i])));
+    }
     uint32_t most = strategy->ledger.limits.denies_per_second;
     if (most == 0) most = DENIES_PER_SECOND;
     if (!undo && strategy->denies >= most && now_ns - strategy->denies_ns < SECOND_NS)
@@ -140,7 +148,10 @@ static bool check_collar(const ledger *sums, const gateway_market *market, int64
     tl_int128 distance = (tl_int128)price * 2 - twice_reference;
     double width = sums->limits.price_collar * fabs((double)twice_reference);
     if (fabs((double)distance) <= width + 1e-6) return true;
-    return refused(why, TL_REASON_RISK_PRICE_COLLAR, width < 1.8e19 ? (int64_t)(width / 2) : INT64_MAX, price);
+    /* The farthest price that passes, to the nearest unit: what the order's price is to be compared with. */
+    tl_int128 reach = width < 1.8e19 ? (tl_int128)width : INT64_MAX;
+    tl_int128 most = (twice_reference + (distance > 0 ? reach : -reach)) / 2;
+    return refused(why, TL_REASON_RISK_PRICE_COLLAR, clamp(most), price);
 }
 
 static bool check_self_trade(tl_gateway *gateway, const gateway_order *order, int64_t price, refusal *why) {
@@ -151,7 +162,7 @@ static bool check_self_trade(tl_gateway *gateway, const gateway_order *order, in
     int64_t other = gateway_best_resting(gateway, shared, c->side == TL_SIDE_BUY ? TL_SIDE_SELL : TL_SIDE_BUY);
     if (other == TL_ABSENT) return true;
     bool meets = price == TL_ABSENT || (c->side == TL_SIDE_BUY ? price >= other : price <= other);
-    return !meets || refused(why, TL_REASON_RISK_SELF_TRADE, other, price);
+    return !meets || refused(why, TL_REASON_RISK_SELF_TRADE, other, price != TL_ABSENT ? price : order->value_price);
 }
 
 static bool check_duplicate(const gateway_strategy *strategy, const tl_command *c, int64_t now_ns, refusal *why) {
@@ -191,10 +202,6 @@ static bool check_stake(const ledger *sums, const tl_instrument *instrument, int
                            reached > INT64_MAX ? INT64_MAX : (int64_t)reached);
     }
     return true;
-}
-
-static int64_t clamp(tl_int128 value) {
-    return value > INT64_MAX ? INT64_MAX : value < -INT64_MAX ? -INT64_MAX : (int64_t)value;
 }
 
 static bool check_power(const gateway_account *account, const tl_instrument *instrument, int side, const stake *now,

@@ -17,6 +17,7 @@ static double unit_of(int reason, const tl_instrument *instrument) {
     case TL_REASON_RISK_ORDER_NOTIONAL:
     case TL_REASON_RISK_EXPOSURE:
     case TL_REASON_RISK_BUYING_POWER:
+    case TL_REASON_RISK_DAILY_LOSS:
         return 1e8;
     default:
         return 1;

@@ -4,8 +4,8 @@ local C = native.C
 
 local FOREVER = 9223372036854775807LL
 
-local function open()
-  local b = bench.new()
+local function open(opts)
+  local b = bench.new(opts)
   b:quote(99.99, 100.01)
   return b
 end
@@ -95,7 +95,49 @@ describe("a deadline", function()
   end)
 end)
 
+describe("deadlines under load", function()
+  it("of thousands of orders at one instant are all kept, in the order in which they were sent", function()
+    local b = open()
+    local ids, due = {}, b.now + 250000
+    for i = 1, 5000 do ids[i] = b:send("buy", 1, 90 + i % 10, { deadline_ns = due }) end
+    for i = 1, 5000, 5 do b:accept(ids[i]) end
+    b:clear()
+    b:time(249999)
+    assert.equal(0, #b.commands)
+    assert.equal(due, C.tl_gateway_next_timer_ns(b.gateway))
+    b:time(1)
+    assert.equal(4000, #b.commands)
+    local at = 0
+    for i = 1, 5000 do
+      if i % 5 ~= 1 then
+        at = at + 1
+        assert.equal(tostring(ids[i]), tostring(b.commands[at].id))
+        assert.equal("cancel", b.commands[at].kind)
+      end
+    end
+    assert.equal(FOREVER, C.tl_gateway_next_timer_ns(b.gateway))
+  end)
+
+  it("that pass before the wire reach no venue, and are counted", function()
+    local b = open { limits = { denies_per_second = 1000000 } }
+    for i = 1, 2000 do b:send("buy", 1, 90, { deadline_ns = b.now + (i % 2 == 0 and 1 or 0) }) end
+    assert.equal(1000, #b.commands)
+    assert.equal(1000, tonumber(C.tl_gateway_denied(b.gateway, C.TL_REASON_DEADLINE_PASSED)))
+    local r = b.reports[1]
+    assert.same({ "denied", "deadline_passed", b.now, b.now }, { r.kind, r.reason, r.limit, r.value })
+  end)
+end)
+
 describe("an expiry", function()
+  it("behind a deadline that was met is an expiry", function()
+    local b = open()
+    local id = b:send("buy", 2, 100, { flags = C.TL_FLAG_HAS_EXPIRE, expire_ns = b.now + 5000, deadline_ns = b.now + 1000 })
+    b:accept(id)
+    b:time(5000)
+    b:report(id, "canceled", { reason = "requested" })
+    assert.equal("accepted, expired expire_time, > new 2, > cancel", b:take())
+  end)
+
   it("cancels at its time, and the order ends as expired", function()
     local b = open()
     local id = b:send("buy", 2, 100, { flags = C.TL_FLAG_HAS_EXPIRE, time_in_force = "gtd", expire_ns = b.now + 5000 })
