@@ -58,7 +58,7 @@ static void watch(connection *c) {
         hang_up(c);
         return;
     }
-    int events = (room && c->out_length - c->sent <= TL_CONTROL_UNSENT ? EV_READ : 0) | (unsent ? EV_WRITE : 0);
+    int events = (room ? EV_READ : 0) | (unsent ? EV_WRITE : 0);
     if ((c->watcher.events & (EV_READ | EV_WRITE)) == events && ev_is_active(&c->watcher)) return;
     ev_io_stop(c->control->loop, &c->watcher);
     ev_io_set(&c->watcher, c->fd, events);

@@ -56,6 +56,14 @@ describe("a worker", function()
     assert.is_true(page.cycles < 100)
   end)
 
+  it("wakes for what is due first, though it was asked for later", function()
+    local page = one { idle = "block" }
+    world:ask("w", "timer", 600e9)
+    world:await(function() return page.sleeping == 1 end)
+    world:ask("w", "timer", 5e6)
+    world:await(function() return page.overruns == 1 end)
+  end)
+
   it("goes on stopping until its agents have, and without anything arriving", function()
     local page = one { idle = "block" }
     world:ask("w", "stop_delay", 30e6)
