@@ -79,6 +79,7 @@ struct tl_gateway_agent {
     uint64_t checkpoints;
     uint8_t *checkpoint[2];
     uint64_t checkpoint_bytes[2];
+    uint64_t mirrored[2]; /* fills that stand at the end of each */
     uint64_t cut, refused;
 
     int64_t now_ns;  /* never goes back */

@@ -12,6 +12,8 @@ typedef struct image {
     uint64_t capacity;
     enum { IMAGE_COUNT, IMAGE_SAVE, IMAGE_RESTORE } way;
     bool failed;
+    bool apart;             /* the fills are not in it ... */
+    const fill_key *mirror; /* ... but below here, where they are read from */
 } image;
 
 static void part(image *one, void *memory, uint64_t bytes) {
@@ -127,7 +129,11 @@ static void ledgers(image *one, tl_gateway *g) {
 static void fills(image *one, tl_gateway *g) {
     part(one, &g->fill_count, sizeof g->fill_count);
     uint64_t kept = g->fill_count < GATEWAY_FILLS_KEPT ? g->fill_count : GATEWAY_FILLS_KEPT;
-    part(one, &g->fills[1], kept * sizeof *g->fills);
+    if (!one->apart)
+        part(one, &g->fills[1], kept * sizeof *g->fills);
+    else if (one->way == IMAGE_RESTORE && !one->failed)
+        for (uint64_t i = 0; i < kept; i++)
+            g->fills[i + 1] = one->mirror[-1 - (int64_t)i];
     part(one, g->days, sizeof g->days);
 }
 
@@ -237,14 +243,42 @@ static bool derive(tl_gateway *g) {
     return true;
 }
 
-tl_status tl_gateway_restore(tl_gateway *g, const void *from, uint64_t bytes) {
+static tl_status restore(tl_gateway *g, const void *from, uint64_t bytes, const fill_key *mirror) {
     if (g->order_top != 0 || g->holding_count != 0 || g->counts.commands != 0)
         return tl_error_set(TL_ERR_STATE, "the gateway has worked already: an image goes into a new one");
-    image one = {.at = (uint8_t *)(uintptr_t)from, .capacity = bytes, .way = IMAGE_RESTORE};
+    image one = {.at = (uint8_t *)(uintptr_t)from,
+                 .capacity = bytes,
+                 .way = IMAGE_RESTORE,
+                 .apart = mirror != NULL,
+                 .mirror = mirror};
     walk(&one, g);
     if (one.failed || one.position != bytes || !derive(g))
         return tl_error_set(TL_ERR_FORMAT, "an image of a gateway of %llu bytes: not one of this configuration",
                             (unsigned long long)bytes);
     gateway_fills_index(g);
     return TL_OK;
+}
+
+tl_status tl_gateway_restore(tl_gateway *g, const void *from, uint64_t bytes) {
+    return restore(g, from, bytes, NULL);
+}
+
+uint64_t gateway_save_apart(tl_gateway *g, void *into, uint64_t capacity) {
+    image one = {.at = into, .capacity = capacity, .way = IMAGE_SAVE, .apart = true};
+    walk(&one, g);
+    return one.failed ? 0 : one.position;
+}
+
+tl_status gateway_restore_apart(tl_gateway *g, const void *from, uint64_t bytes, const fill_key *end) {
+    return restore(g, from, bytes, end);
+}
+
+uint64_t gateway_mirror_fills(const tl_gateway *g, fill_key *end, uint64_t from) {
+    if (g->fill_count > GATEWAY_FILLS_KEPT && from < g->fill_count - GATEWAY_FILLS_KEPT)
+        from = g->fill_count - GATEWAY_FILLS_KEPT;
+    for (; from < g->fill_count; from++) {
+        int64_t place = (int64_t)(from % GATEWAY_FILLS_KEPT);
+        end[-1 - place] = g->fills[place + 1];
+    }
+    return g->fill_count;
 }

@@ -7,6 +7,7 @@
 #define TL_GATEWAY_CHECKPOINT_H
 
 #include "gateway/gateway.h"
+#include "gateway/state.h"
 
 /* Bytes that tl_gateway_save() writes now; and at most, with so many instruments and so many orders open at a time. */
 uint64_t tl_gateway_image_bytes(tl_gateway *gateway);
@@ -17,5 +18,17 @@ uint64_t tl_gateway_save(tl_gateway *gateway, void *into, uint64_t capacity);
 
 /* TL_ERR_FORMAT: of another configuration, or no image; TL_ERR_STATE: the gateway is not a new one. */
 tl_status tl_gateway_restore(tl_gateway *gateway, const void *from, uint64_t bytes);
+
+#ifndef TL_CDEF
+/* The same with the fills that are remembered apart, which are most of it on a long day, and of which only the new ones need to be written again where an older image was: a mirror of the gateway's
+ * ring that grows downwards from `end`. Used by the gateway agent. */
+uint64_t gateway_save_apart(tl_gateway *gateway, void *into, uint64_t capacity);
+tl_status gateway_restore_apart(tl_gateway *gateway, const void *from, uint64_t bytes, const fill_key *end);
+/* Mirrors the fills from number `from` on; how many there have been. */
+uint64_t gateway_mirror_fills(const tl_gateway *gateway, fill_key *end, uint64_t from);
+static inline uint64_t gateway_mirror_bytes(const tl_gateway *gateway) {
+    return (gateway->fill_count < GATEWAY_FILLS_KEPT ? gateway->fill_count : GATEWAY_FILLS_KEPT) * sizeof(fill_key);
+}
+#endif
 
 #endif

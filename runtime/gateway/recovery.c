@@ -66,19 +66,28 @@ static uint8_t *save_outlet(const outlet *one, uint8_t *at) {
     return at;
 }
 
+/* Where the mirror of the fills begins, downwards. */
+static fill_key *mirror_of(const tl_gateway_agent *agent, uint64_t i) {
+    return (fill_key *)(void *)(agent->checkpoint[i] + (agent->checkpoint_bytes[i] & ~(uint64_t)63));
+}
+
 static bool write_checkpoint(tl_gateway_agent *agent) {
     uint64_t sequence = agent->checkpoint_sequence + 1;
     checkpoint_head *head = (void *)agent->checkpoint[sequence % 2];
-    uint64_t capacity = agent->checkpoint_bytes[sequence % 2];
+    uint64_t capacity = agent->checkpoint_bytes[sequence % 2] & ~(uint64_t)63;
     uint8_t *body = (uint8_t *)(head + 1), *at = body;
-    if (capacity < sizeof *head + sizeof agent->logged + queued_bytes(agent)) return false;
+    uint64_t mirror = gateway_mirror_bytes(agent->gateway);
+    if (capacity < sizeof *head + sizeof agent->logged + queued_bytes(agent) + mirror) return false;
+    capacity -= mirror;
     __atomic_store_n(&head->sequence, 0, __ATOMIC_RELEASE);
     tl_fence(); /* it does not count any more before the first byte changes */
     memcpy(at, &agent->logged, sizeof agent->logged);
     at += sizeof agent->logged;
     for (uint32_t i = 0; i <= agent->config.strategy_count; i++)
         at = save_outlet(outlet_at(agent, i), at);
-    uint64_t image = tl_gateway_save(agent->gateway, at, capacity - (uint64_t)(at - (uint8_t *)head));
+    agent->mirrored[sequence % 2] =
+        gateway_mirror_fills(agent->gateway, mirror_of(agent, sequence % 2), agent->mirrored[sequence % 2]);
+    uint64_t image = gateway_save_apart(agent->gateway, at, capacity - (uint64_t)(at - (uint8_t *)head));
     if (image == 0) return false;
     head->magic = MAGIC;
     head->bytes = (uint64_t)(at - body) + image;
@@ -153,7 +162,7 @@ static tl_status restore(tl_gateway_agent *agent, const checkpoint_head *head) {
             return tl_error_set(TL_ERR_FORMAT, "the gateway's checkpoint is not one of these strategies");
     agent->checkpoint_sequence = head->sequence;
     agent->checkpoint_position = head->position;
-    return tl_gateway_restore(agent->gateway, at, (uint64_t)(end - at));
+    return gateway_restore_apart(agent->gateway, at, (uint64_t)(end - at), mirror_of(agent, head->sequence % 2));
 }
 
 /* Stands behind the last input that was logged, though its predecessor may not have come to say so. */

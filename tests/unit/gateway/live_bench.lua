@@ -22,8 +22,8 @@ end
 
 local function channel_out(capacity, type) return C.tl_channel_out_bytes(capacity, ffi.sizeof(type)) end
 
---- opts: names (strategies), on_death ("cancel" or "keep"), instruments, command_capacity, report_capacity, venue_command_capacity, log_slots, order_capacity, supports (TL_SUPPORTS_*),
---- position_capacity, limits, account_limits, cash, kill_file, page (the venue has a worker page), closed (no agent is made),
+--- opts: names (strategies), on_death ("cancel" or "keep"), instruments, command_capacity, report_capacity, venue_command_capacity, log_slots, order_capacity,
+--- supports (TL_SUPPORTS_*), position_capacity, limits, account_limits, cash, kill_file, page (the venue has a worker page), closed (no agent is made),
 --- sections (more of the venue's region)
 function M.new(opts)
   made = made + 1

@@ -333,6 +333,14 @@ describe("a gateway that died", function()
     w:restart()
     assert.is_true(tonumber(w:page().recovered) < 2048)
     assert.equal(3000, tonumber(w:page().fills))
+    -- It knows fills of long ago: on each of the last 4,000 orders one that came before is no news.
+    for i = 1, 3000, 7 do
+      w:answer(3 * 2 ^ 40 + i, "fill", { price = 1000000, quantity = 2, execution_id = i })
+      w:work()
+    end
+    local counts = ffi.new "tl_gateway_counts"
+    C.tl_gateway_count(w.gateway, counts)
+    assert.same({ 429, 0 }, { tonumber(counts.duplicate_fills), tonumber(counts.illegal_transitions) })
   end)
 
   it("takes the older checkpoint when the newer one is torn", function()
