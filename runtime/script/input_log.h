@@ -40,7 +40,7 @@ typedef struct tl_input_log_head {
     uint64_t skipped[TL_INPUT_LOG_SKIPPED]; /* events that two generations died at, the last ones */
     uint64_t capacity;                      /* slots; 0 before the first use */
     uint32_t generations;                   /* that have used it */
-    uint32_t refused; /* 1: the checkpoints were refused by the script, the next generation starts cold */
+    uint32_t refused; /* reading the checkpoint failed or killed so many times: from 2 on a generation starts cold */
     tl_latch
         decided TL_ALIGNED(64); /* a tl_log_sample (script/log_file.h): the decisions as of an event; its copies follow */
     uint64_t decided_copies[2 * 8];

@@ -25,7 +25,7 @@ typedef struct checkpoint_head {
     uint32_t head_crc;
 } checkpoint_head;
 
-enum { IMAGE_AT = 256 /* bytes from the section's start */ };
+enum { REFUSED = 2, IMAGE_AT = 256 /* bytes from the section's start */ };
 
 uint64_t tl_live_checkpoint_bytes(uint32_t instruments) {
     enum { STATE = 4 << 20, ORDERS = 4096 };
@@ -168,15 +168,18 @@ tl_status live_find_checkpoint(tl_live *live) {
     }
     live->checkpoint_at = live->log->end; /* a cold start saves when it has gone on for a while */
     if (!best) live->checkpoint_at = 0;
-    if (live->head->refused || !best || !is_reached(live, best)) {
+    if (live->head->refused >= REFUSED || !best || !is_reached(live, best)) {
         live->head->refused = 0;
         return TL_OK;
     }
     tl_image image = {.bytes = (uint8_t *)best + IMAGE_AT, .capacity = best->length};
-    live->head->refused = 1; /* should reading it kill this process, the next one starts cold */
+    live->head->refused++; /* should reading it kill this process twice, the next one starts cold */
     tl_status status = tl_host_restore_image(live->host, &image);
     if (status == TL_OK) status = get_bars(live, &image);
-    if (status != TL_OK) return status;
+    if (status != TL_OK) {
+        live->head->refused = REFUSED;
+        return status;
+    }
     live->head->refused = 0;
     live->restored = best->sequence;
     live->restored_at = best->position;

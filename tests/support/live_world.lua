@@ -47,7 +47,7 @@ end
 function World:make_regions(slots)
   local name = self.name
   self.house = region(self.folder .. "/house", { { "out:market", C.tl_channel_out_bytes(MARKET, 64) }, { "signals", C.tl_live_signals_bytes() },
-    { "recorded:" .. name, 8 } })
+    { "recorded:" .. name, 8 }, { "clock", ffi.sizeof "tl_runtime_clock" }, { "control", 8 } })
   local list = { common() }
   for _, one in ipairs { { "feed", C.tl_broadcast_bytes(FEED, 64) }, { "latches", C.tl_feed_latches_bytes(16) }, { "in:market", C.tl_channel_in_bytes() },
     { "in:commands:" .. name, C.tl_channel_in_bytes() }, { "out:reports:" .. name, C.tl_channel_out_bytes(MESSAGES, 256) } } do list[#list + 1] = one end
@@ -119,25 +119,43 @@ function World:die(in_hand)
   section(self.own, "input_log", "tl_input_log_head *").in_hand = in_hand or 0
 end
 
+local function open_tables(self)
+  self.calendars = ffi.gc(C.tl_calendars_create(), C.tl_calendars_destroy)
+  self.instruments = ffi.gc(C.tl_instruments_create(), C.tl_instruments_destroy)
+  for _, symbol in ipairs(self.options.symbols or { "AAPL", "MSFT" }) do
+    local one = ffi.new("tl_instrument", { symbol = symbol, price_exponent = -4, tick = 100, calendar = C.TL_CALENDAR_ALWAYS })
+    check(C.tl_instruments_add(self.instruments, one, nil))
+  end
+end
+
 function M.new(options)
   made = made + 1
   local self = setmetatable({ options = options, name = "one", slots = options.slots or 1024 }, World)
   self.folder = ("/dev/shm/tidelock-live-spec-%d-%d"):format(ffi.C.getpid(), made)
   assert(os.execute("mkdir -p " .. self.folder) == 0)
   self.script = host_world.script_file(options.script, nil, self.folder)
-  self.calendars = ffi.gc(C.tl_calendars_create(), C.tl_calendars_destroy)
-  self.instruments = ffi.gc(C.tl_instruments_create(), C.tl_instruments_destroy)
-  for _, symbol in ipairs(options.symbols or { "AAPL", "MSFT" }) do
-    local one = ffi.new("tl_instrument", { symbol = symbol, price_exponent = -4, tick = 100, calendar = options.calendar or C.TL_CALENDAR_ALWAYS })
-    check(C.tl_instruments_add(self.instruments, one, nil))
-  end
-  self.clock = ffi.new "tl_runtime_clock"
-  C.tl_runtime_clock_start(self.clock, 0)
+  open_tables(self)
   self:make_regions(self.slots)
+  self.clock = section(self.house, "clock", "tl_runtime_clock *")
+  C.tl_runtime_clock_start(self.clock, 0)
   open_feed(self)
   open_gateway(self)
   self.lines = ffi.new "tl_broadcast_reader"
   check(C.tl_broadcast_attach_reader(self.lines, section(self.own, "log"), C.TL_LIVE_LINES, C.TL_LIVE_LINE_BYTES))
+  return options.elsewhere and self or self:revive()
+end
+
+--- The same regions in another process, which runs the strategy; `epoch` is its generation's.
+function M.open(options, folder, epoch)
+  local self = setmetatable({ options = options, name = "one", slots = options.slots or 1024, folder = folder, epoch = epoch - 1 }, World)
+  self.script = folder .. "/script.lua"
+  open_tables(self)
+  for field, file in pairs { house = "house", io = "io", own = "s.one" } do
+    self[field] = ffi.new "tl_region"
+    check(C.tl_region_open(self[field], folder .. "/" .. file, true, 0))
+  end
+  self.clock = section(self.house, "clock", "tl_runtime_clock *")
+  self.control = section(self.house, "control", "uint32_t *")
   return self:revive()
 end
 

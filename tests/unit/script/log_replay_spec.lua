@@ -123,7 +123,7 @@ describe("a recording of an input log", function()
       local named = world:named()
       local head = world:head()
       world:die(i % 2 == 1 and world.log.next_sequence - 1 or 0)
-      if i == 5 then head.refused = 1 end
+      if i == 5 then head.refused = 2 end
       world:revive()
       world:attach(named)
     end
