@@ -92,6 +92,7 @@ static void open_counters(tl_gateway_agent *agent) {
     };
     for (size_t i = 0; all != NULL && i < sizeof labels / sizeof *labels; i++)
         *labels[i].at = tl_counter_allot(all, (uint32_t)(bytes / sizeof *all), labels[i].label);
+    tl_pool_counters_allot(&agent->counters.pool, all, (uint32_t)(bytes / sizeof *all), "orders");
 }
 
 static tl_status open_sections(tl_gateway_agent *agent) {
@@ -383,6 +384,9 @@ static void update_counters(tl_gateway_agent *agent) {
     count(to->cut, agent->cut);
     count(to->refused, agent->refused);
     count(to->waiting, waiting);
+    tl_pool_counts orders;
+    tl_gateway_order_pool(agent->gateway, &orders);
+    tl_pool_counters_set(&to->pool, &orders);
 }
 
 /* ---- the agent ---- */

@@ -5,6 +5,7 @@
 #ifndef TL_GATEWAY_AGENT_INSIDE_H
 #define TL_GATEWAY_AGENT_INSIDE_H
 
+#include "memory/pool_counters.h"
 #include "base/counters.h"
 #include "base/worker_page.h"
 #include "gateway/agent.h"
@@ -51,6 +52,7 @@ typedef struct served {
 typedef struct agent_counters {
     tl_counter *commands, *orders, *fills, *denied, *reports, *repeated, *malformed, *expired, *kills, *log, *checkpoints,
         *cut, *refused, *waiting;
+    tl_pool_counters pool;
 } agent_counters;
 
 struct tl_gateway_agent {

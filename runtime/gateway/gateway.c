@@ -386,3 +386,15 @@ uint64_t tl_gateway_illegal_transitions(const tl_gateway *g) {
 void tl_gateway_count(const tl_gateway *g, tl_gateway_counts *counts) {
     *counts = g->counts;
 }
+
+void tl_gateway_order_pool(const tl_gateway *g, tl_pool_counts *counts) {
+    *counts = (tl_pool_counts){
+        .hits = g->order_hits,
+        .fresh = g->order_top,
+        .misses = g->order_misses,
+        .live = g->order_top - g->free_order_count,
+        .high_water = g->order_most,
+        .capacity = GATEWAY_ORDERS - 1,
+        .object_bytes = sizeof(gateway_order),
+    };
+}

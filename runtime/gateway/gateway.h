@@ -12,6 +12,7 @@
 
 #include "market/calendar.h"
 #include "market/instrument.h"
+#include "memory/pool.h"
 #include "order/order.h"
 #include "order/position.h"
 
@@ -187,6 +188,8 @@ typedef struct tl_gateway_counts {
     uint64_t undo_orders; /* sent for legs of sagas */
 } tl_gateway_counts;
 void tl_gateway_count(const tl_gateway *gateway, tl_gateway_counts *counts);
+/* The pool that its orders are, closed ones that are still known among the live. */
+void tl_gateway_order_pool(const tl_gateway *gateway, tl_pool_counts *counts);
 
 /* New limits of a strategy, or of an account, from now on. */
 tl_status tl_gateway_limit_strategy(tl_gateway *gateway, uint32_t strategy, const tl_risk_limits *limits);

@@ -23,13 +23,19 @@ gateway_order *gateway_order_acquire(tl_gateway *gateway, uint64_t order_id) {
         slot = gateway->free_orders[gateway->free_order_count - 1];
     else if (gateway->order_top + 1 < GATEWAY_ORDERS)
         slot = gateway->order_top + 1;
-    else
+    else {
+        gateway->order_misses++;
         return NULL;
+    }
     if (!tl_id_map_put(&gateway->order_index, order_id, slot)) return NULL;
-    if (gateway->free_order_count > 0)
+    if (gateway->free_order_count > 0) {
         gateway->free_order_count--;
-    else
+        gateway->order_hits++;
+    } else {
         gateway->order_top++;
+    }
+    uint32_t live = gateway->order_top - gateway->free_order_count;
+    if (live > gateway->order_most) gateway->order_most = live;
     gateway_order *order = &gateway->orders[slot];
     memset(order, 0, sizeof *order);
     return order;

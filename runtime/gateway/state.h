@@ -344,7 +344,9 @@ struct tl_gateway {
     uint32_t free_saga_count, saga_top, free_saga_leg_count, saga_leg_top;
     uint32_t *free_orders, *free_groups;
     uint32_t free_order_count, order_top, free_group_count, group_top;
-    uint32_t *closed_orders; /* ring of the slots that closed last */
+    uint64_t order_hits, order_misses; /* of the pool that orders are; counted for people, no part of a checkpoint */
+    uint32_t order_most;               /* live at a time */
+    uint32_t *closed_orders;           /* ring of the slots that closed last */
     uint32_t *closed_groups;
     uint64_t closed_order_count, closed_group_count;
 

@@ -110,6 +110,7 @@ static void open_counters(tl_live *live, tl_counter *all) {
         *list[i].place = tl_counter_allot(all, LIVE_COUNTERS, list[i].label);
         if (!*list[i].place) *list[i].place = &nobody;
     }
+    tl_pool_counters_allot(&c->pool, all, LIVE_COUNTERS, "orders");
 }
 
 /* The event that the predecessor died at is tried once more; a second death at it and it is skipped. */
@@ -406,6 +407,9 @@ static void publish(tl_live *live) {
     page->handled = tl_host_handled(live->host);
     page->errors = tl_host_errors(live->host);
     page->lua_bytes = tl_host_used_bytes(live->host);
+    tl_pool_counts orders;
+    tl_mirror_order_pool(live->mirror, &orders);
+    tl_pool_counters_set(&live->counters.pool, &orders);
     page->decisions_hash = live->decisions.hash;
     tl_log_sample now = {.sequence = tl_host_sequence(live->host), .decisions = live->decisions};
     if (live->phase == LIVE_NEW || now.sequence == live->sampled) return;

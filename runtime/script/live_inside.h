@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "gateway/message.h"
+#include "memory/pool_counters.h"
 #include "queue/broadcast.h"
 #include "queue/channel.h"
 #include "script/live.h"
@@ -41,6 +42,7 @@ enum { RESYNC_START = 0, RESYNC_SUBSCRIBED, RESYNC_GAP };
 typedef struct live_counters {
     tl_counter *records, *market, *messages, *timers, *commands, *repeated, *ring_full, *gaps, *lost, *waits, *checkpoints,
         *checkpoint_failures, *checkpoint_bytes, *rerun, *signals;
+    tl_pool_counters pool;
 } live_counters;
 
 struct tl_live {

@@ -544,3 +544,16 @@ const uint32_t *tl_mirror_sent(const tl_mirror *mirror) {
 void tl_mirror_clear_commands(tl_mirror *mirror) {
     mirror->command_count = 0;
 }
+
+void tl_mirror_order_pool(const tl_mirror *mirror, tl_pool_counts *counts) {
+    const tl_order_slots *slots = &mirror->slots;
+    *counts = (tl_pool_counts){
+        .hits = slots->closed_begin,
+        .fresh = slots->high,
+        .misses = slots->misses,
+        .live = slots->all.count,
+        .high_water = slots->high,
+        .capacity = TL_SLOTS_MAX_OPEN + TL_SLOTS_KEPT_CLOSED,
+        .object_bytes = sizeof(tl_shown_order),
+    };
+}

@@ -10,6 +10,7 @@
 #define TL_SCRIPT_MIRROR_H
 
 #include "gateway/message.h"
+#include "memory/pool.h"
 #include "script/image.h"
 #include "script/shown.h"
 #include "script/view.h"
@@ -128,6 +129,9 @@ const uint32_t *tl_mirror_sent(const tl_mirror *mirror);
 /* Written down, and read into a mirror that has had no order yet; see script/image.h. */
 void tl_mirror_save(const tl_mirror *mirror, tl_image *image);
 tl_status tl_mirror_restore(tl_mirror *mirror, tl_image *image);
+
+/* The pool that its orders are: closed ones are taken again once 65,536 later ones have closed. */
+void tl_mirror_order_pool(const tl_mirror *mirror, tl_pool_counts *counts);
 
 /* The slots. */
 tl_shown_order *tl_mirror_orders(tl_mirror *mirror);

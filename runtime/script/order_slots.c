@@ -78,7 +78,10 @@ static void prefetch(const tl_order_slots *slots, uint32_t slot) {
 uint32_t tl_order_slots_acquire(tl_order_slots *slots, uint64_t id) {
     uint32_t slot;
     uint32_t generation = 0;
-    if (slots->all.count >= TL_SLOTS_MAX_OPEN) return 0;
+    if (slots->all.count >= TL_SLOTS_MAX_OPEN) {
+        slots->misses++;
+        return 0;
+    }
     if (slots->closed_end - slots->closed_begin > TL_SLOTS_KEPT_CLOSED) {
         slot = slots->closed[slots->closed_begin++ & (CLOSED_RING - 1)];
         prefetch(slots, slots->closed[(slots->closed_begin + FETCH_AHEAD) & (CLOSED_RING - 1)]);

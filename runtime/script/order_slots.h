@@ -55,6 +55,7 @@ typedef struct tl_order_slots {
     uint32_t *closed; /* ring of closed slots, oldest at closed_begin */
     uint64_t closed_begin;
     uint64_t closed_end;
+    uint64_t misses; /* refused as too many were open */
     uint32_t *index; /* by the low bits of the id: first of a chain */
     tl_vmem memory[5];
 } tl_order_slots;

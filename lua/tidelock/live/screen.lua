@@ -96,18 +96,37 @@ local function order_lines(add, title, orders, names, most)
   add ""
 end
 
---- Counters two in a row; those of pools come first.
+local function pool_lines(add, title, counters)
+  local pools, order = {}, {}
+  for _, one in ipairs(counters) do
+    local name, what = one.label:match "^pool%.(.+)%.([%w_]+)$"
+    if name then
+      local key = one.file .. " " .. name
+      if not pools[key] then
+        pools[key] = {}
+        order[#order + 1] = key
+      end
+      pools[key][what] = one.value
+    end
+  end
+  if #order == 0 then return end
+  add(title(("%-32s %10s %10s %10s %10s %10s"):format("POOL", "HITS", "FRESH", "MISSES", "LIVE", "MOST")))
+  for _, key in ipairs(order) do
+    local p = pools[key]
+    add(("%-32s %10s %10s %10s %10s %10s"):format(plain(key, 32), short(p.hits or 0), short(p.fresh or 0), short(p.misses or 0), short(p.live or 0),
+      short(p.high_water or 0)))
+  end
+  add ""
+end
+
+--- The other counters, as many in a row as fit.
 local function counter_lines(add, title, counters, columns)
   local list = {}
   for _, one in ipairs(counters) do
-    if one.value > 0 or one.label:find("pool", 1, true) then list[#list + 1] = one end
+    if one.value > 0 and not one.label:find "^pool%." then list[#list + 1] = one end
   end
   if #list == 0 then return end
-  table.sort(list, function(a, b)
-    local pa, pb = a.label:find("pool", 1, true) and 0 or 1, b.label:find("pool", 1, true) and 0 or 1
-    if pa ~= pb then return pa < pb end
-    return a.file .. a.label < b.file .. b.label
-  end)
+  table.sort(list, function(a, b) return a.file .. " " .. a.label < b.file .. " " .. b.label end)
   add(title "COUNTERS")
   local width = 48
   local row, per_row = {}, math.max(1, math.floor(columns / width))
@@ -148,6 +167,7 @@ function M.lines(now, before, options)
   latency_lines(add, title, now)
   strategy_lines(add, title, now)
   ring_lines(add, title, now.rings, before and before.rings, span)
+  pool_lines(add, title, now.counters)
   order_lines(add, title, now.orders_open, names, 8)
   counter_lines(add, title, now.counters, options and options.columns or 96)
   return lines
