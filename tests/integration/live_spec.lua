@@ -79,7 +79,9 @@ describe("a live instance", function()
     local top
     code, top = cli.run("top --once --shm-dir " .. folder)
     assert.equal(0, code)
-    for _, word in ipairs { "WORKER", "RING", "LATENCY", "STRATEGY", "POOL", "HITS", "COUNTERS", "market_maker" } do assert.is_truthy(top:find(word, 1, true), word) end
+    for _, word in ipairs { "WORKER", "RING", "LATENCY", "STRATEGY", "POOL", "HITS", "COUNTERS", "market_maker" } do
+      assert.is_truthy(top:find(word, 1, true), word)
+    end
     code = cli.run("stop b --shm-dir " .. folder)
     assert.equal(0, code)
     b:finish()

@@ -83,7 +83,7 @@ end
 
 function Session:flush_log(log)
   if not log.text then return end
-  if not self.options.quiet then self:say(("%s: %s: %s"):format(log.name, LEVELS[log.level] or "info", log.text)) end
+  if not self.options.quiet then self:say(("%s: %s: %s"):format(log.name, LEVELS[log.level] or "info", (log.text:gsub("%s+$", "")))) end
   log.text = nil
 end
 
@@ -174,7 +174,7 @@ function Session:drive()
         self.last = self.view:read()
       end
     end
-    self:tell_workers()
+    if not self.failure then self:tell_workers() end
     if due and now >= due and not self.stopping then
       self:status_line()
       due = due + STATUS_NS
