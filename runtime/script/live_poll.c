@@ -9,7 +9,11 @@
 
 #include "script/live_inside.h"
 
-enum { LOOK_AT_CLOCK = 16 /* empty passes between two looks at what only time brings */, BAR_GRACE_NS = 2000000 };
+enum {
+    UNWANTED_PASSES = 256,
+    LOOK_AT_CLOCK = 16 /* empty passes between two looks at what only time brings */,
+    BAR_GRACE_NS = 2000000
+};
 
 /* ---- appending ---- */
 
@@ -348,7 +352,7 @@ uint32_t live_poll(void *context, tl_input_log *log, uint32_t max_records) {
     if (TL_UNLIKELY(spent || live->rerun || live->phase >= LIVE_STOPPED || tl_host_checkpoint_due(live->host))) return 0;
     follow_subscriptions(live);
     for (uint32_t empty = 0;; empty++) {
-        uint64_t before = log->next_sequence;
+        uint64_t before = log->next_sequence, read = live->feed.position;
         if (TL_UNLIKELY(!has_room(live))) {
             tl_counter_add(live->counters.waits, 1);
             return 0;
@@ -367,7 +371,12 @@ uint32_t live_poll(void *context, tl_input_log *log, uint32_t max_records) {
             if (live->budget_ticks != 0) live->batch_began = tl_clock_tsc();
             return live->batch_records;
         }
-        if (empty == live->with.spins || live->with.spins == 0) {
+        if (live->feed.position != read) { /* nothing of it was for this strategy: more may be there */
+            live->appended++;
+            if (empty < UNWANTED_PASSES) continue;
+            return 0;
+        }
+        if (empty >= live->with.spins) {
             live->appended += live->resync_count; /* they wait for the latches: no time to sleep */
             if (!begin_save(live, true)) return 0;
             live_commit(live);

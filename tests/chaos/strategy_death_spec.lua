@@ -22,7 +22,9 @@ function s:on_quote(q)
 end
 function s:on_timer() if self.state.done then return end self.state.ticks = (self.state.ticks or 0) + 1 order.buy("AAPL", 1, 50) end
 function s:on_fill(o, f) self.state.filled = (self.state.filled or 0) + (o.side == "buy" and f.quantity or -f.quantity) end
-function s:on_stop() log.info("n %d, position %d, filled %d, open %d", self.state.n, snapshot.position("AAPL").quantity, self.state.filled or 0, order.count()) end
+function s:on_stop()
+  log.info("n %d, position %d, filled %d, open %d", self.state.n, snapshot.position("AAPL").quantity, self.state.filled or 0, order.count())
+end
 return s
 ]]
 local SLOTS = 4096
@@ -125,8 +127,8 @@ end
 local function record(world)
   local names, regions = ffi.new("const char *[1]", { world.name }), ffi.new("const tl_region *[1]", { world.own })
   local out = ffi.new "tl_log_recorder *[1]"
-  check(C.tl_log_recorder_create(ffi.new("tl_log_recorder_config", { path = world.folder .. "/rec", plan = "", instruments = world.instruments, own = world.house,
-    names = names, regions = regions, count = 1 }), out))
+  check(C.tl_log_recorder_create(ffi.new("tl_log_recorder_config", { path = world.folder .. "/rec", plan = "", instruments = world.instruments,
+    own = world.house, names = names, regions = regions, count = 1 }), out))
   local agent = ffi.new "tl_agent"
   C.tl_log_recorder_agent(out[0], agent)
   return ffi.gc(out[0], C.tl_log_recorder_destroy), agent

@@ -153,6 +153,16 @@ describe("a strategy agent", function()
     assert.matches("error budget of 2 is spent", lines[#lines])
   end)
 
+  it("is not at rest while the ring holds what it has not looked at", function()
+    local world = new "function s:on_quote(q) order.buy('AAPL', 1, q.bid) end"
+    world:attach()
+    for i = 1, 400 do world:quote("MSFT", 40, 41 + i) end
+    world:quote("AAPL", 10, 11)
+    while world.feed_agent.work(world.feed_agent.state, world:now()) > 0 do end
+    while world:work() > 0 do end
+    assert.equal(1, #world:take())
+  end)
+
   it("sends signals to others and hears theirs", function()
     local world = new([[
       local signal = require "signal"
