@@ -96,6 +96,7 @@ function Bench:start_venue(options)
     market_capacity = self.market_capacity, command_capacity = COMMANDS, report_capacity = REPORTS,
     entry = self.legs.entry, report = self.legs.report,
     speed = options.speed or 1, seed = options.seed or 1, rate = options.rate or 0, symbols = options.symbols or 0,
+    wait = options.wait and 1 or 0,
   })
   local out = ffi.new "tl_paper *[1]"
   native.check(tonumber(C.tl_paper_create(config, out)))

@@ -17,7 +17,8 @@ typedef enum tl_operator_kind {
     TL_OPERATOR_LIMIT,    /* text: limit's name; target: strategy id, or -1 - account index; value */
     TL_OPERATOR_RESTRICT, /* target: instrument; word: 1 restricted, 0 not */
     TL_OPERATOR_PARAM,    /* target: param index of this strategy; value */
-    TL_OPERATOR_WAKE      /* nothing but to look */
+    TL_OPERATOR_WAKE,     /* nothing but to look */
+    TL_OPERATOR_BEGIN     /* every strategy runs: recorded files may begin */
 } tl_operator_kind;
 
 typedef struct tl_operator {

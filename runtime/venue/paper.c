@@ -42,6 +42,7 @@ struct tl_paper {
     int64_t next_checkpoint_ns;
     uint32_t events_at;  /* slot of the simulator's output behind what is in the channel */
     uint32_t reports_at; /* its reports that are in the log */
+    bool awaited; /* the word to begin */
     bool begun;
     bool reentering; /* orders of a predecessor are being entered: what is told of that is not news */
     bool waits;      /* the market channel is full */
@@ -354,6 +355,7 @@ static uint32_t go_on(tl_paper *p, int64_t now_ns) {
 static uint32_t work(void *state, int64_t now_ns) {
     tl_paper *p = state;
     p->now_ns = now_ns;
+    if (TL_UNLIKELY(p->awaited)) return 0;
     uint32_t done = look_at_commands(p, now_ns);
     if (TL_UNLIKELY(p->uncommitted)) p->uncommitted = !commit(p, now_ns);
     if (!p->uncommitted && push_market(p)) {
@@ -368,6 +370,7 @@ static uint32_t work(void *state, int64_t now_ns) {
 
 static int64_t next_ns(void *state) {
     tl_paper *p = state;
+    if (p->awaited) return NEVER;
     if (!p->begun) return 0;
     if (p->waits || p->uncommitted) return p->now_ns + RETRY_NS;
     int64_t at_ns = tl_exchange_log_due_ns(&p->log), command_ns = tl_delay_line_next_ns(&p->entering);
@@ -380,11 +383,18 @@ static int64_t next_ns(void *state) {
     return market_ns < at_ns ? market_ns : at_ns;
 }
 
+static void operate(void *state, const tl_operator *record, int64_t now_ns) {
+    tl_paper *p = state;
+    (void)now_ns;
+    if (record->kind == TL_OPERATOR_BEGIN) p->awaited = false;
+}
+
 /* It has answered everything, or nobody is there any more to take it. */
 static bool stop(void *state, int why, int64_t now_ns) {
     tl_paper *p = state;
     (void)why;
     (void)now_ns;
+    p->awaited = false;
     bool answered = p->looked == tl_slots_produced(&p->commands) && p->entering.head == p->entering.tail &&
                     p->log.reporting.head == p->log.reporting.tail;
     return answered || p->waits || tl_slots_room(&p->reports) == 0;
@@ -462,6 +472,7 @@ tl_status tl_paper_create(const tl_paper_config *config, tl_paper **out) {
     tl_paper *p = calloc(1, sizeof *p);
     if (p == NULL) return tl_error_set(TL_ERR_NO_MEMORY, "no memory for a paper venue");
     p->with = *config;
+    p->awaited = config->wait != 0;
     p->simulator = tl_simulator_create(config->instruments, config->calendars, &config->fill);
     tl_status status = p->simulator != NULL ? attach(p) : TL_ERR_NO_MEMORY;
     if (status == TL_OK) status = add_crowd(p);
@@ -506,5 +517,5 @@ bool tl_paper_ended(const tl_paper *p) {
 }
 
 void tl_paper_agent(tl_paper *p, tl_agent *agent) {
-    *agent = (tl_agent){.name = "venue", .state = p, .work = work, .next_ns = next_ns, .stop = stop};
+    *agent = (tl_agent){.name = "venue", .state = p, .work = work, .next_ns = next_ns, .operate = operate, .stop = stop};
 }

@@ -58,6 +58,29 @@ describe("a live instance", function()
     assert.same({ 0, "" }, { quiet[1], quiet[3] })
   end)
 
+  it("plays a recorded file from its beginning to its end to every strategy", function()
+    local script = cli.write(folder .. "/counter.lua", [[
+      local s = require "strategy" { name = "counter", tier = "L2", symbols = "*" }
+      local trades, first, quotes = 0, nil, 0
+      function s:on_quote() quotes = quotes + 1 end
+      function s:on_trade(t)
+        first = first or t:id()
+        trades = trades + 1
+      end
+      function s:on_stop() log.info("%d quotes and %d trades from %s on", quotes, trades, tostring(first)) end
+      return s]])
+    local file = folder .. "/day.itch"
+    assert.equal(0, (cli.run(("generate --seed 5 --messages 20000 --out %s"):format(file))))
+    local _, _, truth = cli.run(("backtest %s --data %s"):format(script, file))
+    truth = truth:match "%d+ quotes and %d+ trades from %S+ on"
+    assert.is_truthy(truth)
+    local config = live.config(folder, "file", ("strategies = { { script = %q } }, feeds = { { kind = \"itch\", file = %q, speed = \"max\" } },"):format(
+      script, file))
+    local code, _, err = cli.run(("run %s --shm-dir %s --duration 1s"):format(config, folder))
+    assert.equal(0, code, err)
+    assert.equal(truth, err:match "%d+ quotes and %d+ trades from %S+ on")
+  end)
+
   it("runs beside another one, both seen by status, ended by SIGTERM and by stop", function()
     local a = live.start(folder, live.config(folder, "a", BOTH))
     local b = live.start(folder, live.config(folder, "b", BOTH))

@@ -36,6 +36,7 @@ function M.compose(process)
     market_capacity = cap.market, command_capacity = cap.venue_commands, report_capacity = cap.venue_reports, fill = settings.fill(plan.venue.fill, seed),
     entry = process:keep(settings.latency_leg(latency.entry, seed, 3)), report = process:keep(settings.latency_leg(latency.report, seed, 4)),
     speed = plan.market.speed or 1, seed = seed, rate = generated and plan.market.rate or 0, symbols = generated and plan.market.symbols or 0,
+    wait = not generated and process.epoch == 1 and 1 or 0, -- a successor's market has begun
     wakers = wakers, waker_count = count,
   })), out))
   market.open(plan.market, out[0], process.instruments, process.calendars)

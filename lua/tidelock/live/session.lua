@@ -109,7 +109,7 @@ function Session:tell_workers()
   return now
 end
 
---- True once all run; raises when one could not begin.
+--- True once all run and strategies have had their start; raises when one could not begin.
 function Session:started()
   local all, master = true, self.view:copy_master()
   for _, w in ipairs(self.view:workers(master)) do
@@ -118,7 +118,7 @@ function Session:started()
     if (died or w.state == "failed") and not self.ran[w.name] then
       error(("%s could not begin: %s"):format(w.name, w.failure ~= "" and w.failure or w.death ~= "" and w.death or "no reason is known"), 0)
     end
-    all = all and self.ran[w.name]
+    all = all and self.ran[w.name] and (w.role ~= "strategy" or w.handled > 0)
   end
   return all
 end
@@ -172,6 +172,7 @@ function Session:drive()
       elseif not due and (all or now - begin > PATIENCE_NS) then
         due, ends = now + STATUS_NS, self.options.duration_ns and now + self.options.duration_ns
         self.last = self.view:read()
+        check(C.tl_master_operate(self.master, "house", ffi.new("tl_operator", { kind = C.TL_OPERATOR_BEGIN })))
       end
     end
     if not self.failure then self:tell_workers() end

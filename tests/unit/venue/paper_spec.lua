@@ -109,6 +109,28 @@ describe("the paper venue", function()
       end
     end)
 
+    it("begins it at the word, when it was told to wait, or goes on to the end when it is stopped before", function()
+      local path = file(function(h) h:add(1000 * MS, 3, "buy", 100100, 100) end)
+      for _, how in ipairs { "operate", "stop" } do
+        bench = live.new()
+        bench:start_venue { itch = path, speed = 1, wait = true }
+        for now = 0, 4000 * MS, 500 * MS do assert.equal(0, bench:venue_cycle(now)) end
+        assert.is_true(bench.venue_agent.next_ns(bench.venue_agent.state) == 0x7fffffffffffffffLL, "it sleeps")
+        if how == "operate" then
+          bench.venue_agent.operate(bench.venue_agent.state, ffi.new("tl_operator", { kind = C.TL_OPERATOR_BEGIN }), 0)
+        else
+          assert.is_true(bench.venue_agent.stop(bench.venue_agent.state, C.TL_STOP_ORDERLY, 0))
+        end
+        bench:start_feed()
+        bench:venue_cycle(5000 * MS)
+        bench:feed_cycle(5000 * MS)
+        local first = bench:events()[1]
+        assert.equal(5000 * MS, first.ts, "the file's first time is now")
+        bench:close()
+        bench = nil
+      end
+    end)
+
     it("sleeps until something is due", function()
       bench = live.new()
       bench:start_venue { itch = file(function(h) h:add(2000 * MS, 3, "buy", 100100, 100) end), speed = 4 }
