@@ -259,7 +259,10 @@ function M.load(path)
   debug.sethook(co, function() error(path .. ": runs for too long; a configuration is data", 0) end, "", INSTRUCTION_LIMIT)
   local ok, result = coroutine.resume(co)
   debug.sethook() -- LuaJIT has one hook for all coroutines
-  if not ok then error(tostring(result), 0) end
+  if not ok then
+    local strategy = tostring(result):find "global 'require'" and " (a configuration is a table, without `require`; is this a strategy's script?)" or ""
+    error(tostring(result) .. strategy, 0)
+  end
   if type(result) ~= "table" then error(("%s: returns %s; a configuration returns a table"):format(path, type(result)), 0) end
   local checked, config = pcall(M.check, result)
   if not checked then error(path .. ": " .. config, 0) end

@@ -45,4 +45,10 @@ function M.sentence(what, name, names)
   return ("unknown %s '%s'%s"):format(what, name, near and ("; did you mean '" .. near .. "'?") or "")
 end
 
+--- The same; where nothing is near and few are known, with all of them.
+function M.listed(what, name, names)
+  local few = #names > 0 and #names <= 8 and not M.find(tostring(name), names)
+  return M.sentence(what, name, names) .. (few and "; there is " .. table.concat(names, ", ") or "")
+end
+
 return M

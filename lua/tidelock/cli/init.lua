@@ -61,7 +61,7 @@ function M.main(argv)
     if word == "--" then break end
   end
   local parsed, args = parser:pparse(words)
-  if not parsed then return fail(name, args:gsub("%s*\n%s*", "; ") .. "; see `tidelock " .. name .. " --help`", 2) end
+  if not parsed then return fail(name, args:gsub("%s*\n%s*", "; "):gsub("; Did you mean", "; did you mean") .. "; see `tidelock " .. name .. " --help`", 2) end
   local context = { root = argv.root, generated = argv.generated, verb = name }
   local ok, result = xpcall(verb.run, function(err)
     if type(err) == "string" and os.getenv "TIDELOCK_TRACEBACK" then return debug.traceback(err, 2) end

@@ -67,7 +67,7 @@ local function worker_of(strategy, i, tier, workers, by_tier)
   local worker = by_tier[tier ~= "" and tier or "L2"]
   if strategy.worker then
     worker = workers[strategy.worker]
-    if not worker then error(("strategies[%d].worker: "):format(i) .. nearest.sentence("worker", strategy.worker, sorted_names(workers)), 0) end
+    if not worker then error(("strategies[%d].worker: "):format(i) .. nearest.listed("worker", strategy.worker, sorted_names(workers)), 0) end
     if worker.role then error(("strategies[%d].worker: '%s' runs agents of the runtime, never a strategy beside them"):format(i, worker.name), 0) end
     if tier ~= "" and tier ~= worker.tier then
       error(("strategies[%d]: %s declares tier %s, and worker '%s' is of tier %s"):format(i, strategy.name, tier, worker.name, worker.tier), 0)

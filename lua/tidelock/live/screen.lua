@@ -70,15 +70,18 @@ local function latency_lines(add, title, now)
   add ""
 end
 
+--- Columns of money line up.
+local function cents(value) return format.number(value, 2) end
+
 local function strategy_lines(add, title, now)
-  add(title(("%-20s %-10s %12s %11s %11s %11s %9s %7s %7s"):format("STRATEGY", "SYMBOL", "POSITION", "AVERAGE", "REALIZED", "UNREALIZED", "NET P&L",
+  add(title(("%-20s %-10s %12s %11s %11s %11s %11s %7s %7s"):format("STRATEGY", "SYMBOL", "POSITION", "AVERAGE", "REALIZED", "UNREALIZED", "NET P&L",
     "FILLS", "OPEN")))
   for _, s in ipairs(now.strategies) do
-    add(("%-20s %-10s %12s %11s %11s %11s %9s %7s %7d"):format(plain(s.name, 20), "", "", "", "", "", format.money(s.pnl), short(s.fills), s.open_orders))
+    add(("%-20s %-10s %12s %11s %11s %11s %11s %7s %7d"):format(plain(s.name, 20), "", "", "", "", "", cents(s.pnl), short(s.fills), s.open_orders))
     for _, p in ipairs(s.positions) do
       local average = p.quantity ~= 0 and format.money(p.average_price) or "-"
-      add(("%-20s %-10s %12.10g %11s %11s %11s %9s %7s %7d"):format("", plain(p.symbol, 10), p.quantity, average,
-        format.money(p.realized_pnl), format.money(p.unrealized_pnl), format.money(p.net_pnl), short(p.fills), p.open_orders))
+      add(("%-20s %-10s %12.10g %11s %11s %11s %11s %7s %7d"):format("", plain(p.symbol, 10), p.quantity, average,
+        cents(p.realized_pnl), cents(p.unrealized_pnl), cents(p.net_pnl), short(p.fills), p.open_orders))
     end
   end
   add ""
@@ -123,15 +126,15 @@ end
 local function counter_lines(add, title, counters, columns)
   local list = {}
   for _, one in ipairs(counters) do
-    if one.value > 0 and not one.label:find "^pool%." then list[#list + 1] = one end
+    if one.value > 0 and not one.label:find "^pool%." then list[#list + 1] = { name = one.file .. " " .. one.label:gsub("^strategy%.", ""), value = one.value } end
   end
   if #list == 0 then return end
-  table.sort(list, function(a, b) return a.file .. " " .. a.label < b.file .. " " .. b.label end)
+  table.sort(list, function(a, b) return a.name < b.name end)
   add(title "COUNTERS")
   local width = 48
   local row, per_row = {}, math.max(1, math.floor(columns / width))
   for i, one in ipairs(list) do
-    row[#row + 1] = ("%-32s %12s"):format(plain(one.file .. " " .. one.label, 32), short(one.value)) .. "  "
+    row[#row + 1] = ("%-32s %12s"):format(plain(one.name, 32), short(one.value)) .. "  "
     if #row == per_row or i == #list then
       add(table.concat(row))
       row = {}

@@ -140,7 +140,13 @@ function View:workers(master)
   return list
 end
 
-local function money(m) return (tonumber(m.high) * 2 ^ 64 + tonumber(m.low)) / 1e8 end
+--- What fits 63 bits is exact as far as a double goes; a negative one is no difference of two large ones.
+function M.money(m)
+  local low = ffi.cast("int64_t", m.low)
+  if m.high == (low < 0 and -1 or 0) then return tonumber(low) / 1e8 end
+  return (tonumber(m.high) * 2 ^ 64 + tonumber(m.low)) / 1e8
+end
+local money = M.money
 
 --- Positions as the gateway published them: strategy's id -> list.
 function View:positions()

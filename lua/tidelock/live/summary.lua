@@ -27,16 +27,28 @@ end
 --- A quantity without trailing zeros.
 local function quantity(value) return ("%.10g"):format(value) end
 
---- Positions in one text: "AAPL 100, MSFT -50", "flat".
-local function positions_text(positions, most)
-  local parts, more = {}, 0
+--- Positions in one text: "AAPL 100, MSFT -50", "flat"; and how many there are.
+local function positions_text(positions)
+  local parts = {}
   for _, p in ipairs(positions) do
-    if p.quantity ~= 0 then
-      if #parts < most then parts[#parts + 1] = p.symbol .. " " .. quantity(p.quantity) else more = more + 1 end
-    end
+    if p.quantity ~= 0 then parts[#parts + 1] = plain(p.symbol) .. " " .. quantity(p.quantity) end
   end
-  if #parts == 0 then return "flat" end
-  return table.concat(parts, ", ") .. (more > 0 and (", %d more"):format(more) or "")
+  return #parts == 0 and "flat" or table.concat(parts, ", "), #parts
+end
+
+--- A long text as lines of at most `room`, broken behind commas; `most` of them.
+local function wrapped(text, room, most)
+  local lines, line = {}, ""
+  for part in (text .. ", "):gmatch "(.-, )" do
+    if #line + #part - 1 > room then
+      lines[#lines + 1] = line
+      line = ""
+    end
+    line = line .. part
+  end
+  lines[#lines + 1] = line:sub(1, -3)
+  if #lines > most then lines[most], lines[most + 1] = lines[most]:sub(1, room - 3) .. "...", nil end
+  return lines, math.min(#lines, most)
 end
 
 --- The line of a second: what moved since the last one, and where things stand.
@@ -65,8 +77,14 @@ local function strategies_table(add, now, bold)
   add(bold(("%-20s %11s %10s %9s %9s %11s  %s"):format("Strategy", "P&L", "handled", "commands", "fills", "handler p99", "position")))
   for _, s in ipairs(now.strategies) do
     local handler = s.handlers
+    local text, count = positions_text(s.positions)
+    local long = #text > WIDTH - 77
     add(("%-20s %11s %10s %9s %9s %11s  %s"):format(cut(s.name, 20), signed(s.pnl), format.count(s.handled), format.count(s.commands), format.count(s.fills),
-      handler and format.duration(handler.p99_ns) or "-", cut(positions_text(s.positions, 3), WIDTH - 77)))
+      handler and format.duration(handler.p99_ns) or "-", long and ("%d symbols:"):format(count) or text))
+    if long then
+      local rows, most = wrapped(text, WIDTH - 2, 4)
+      for i = 1, most do add("  " .. rows[i]) end
+    end
     local notes = {}
     if s.errors > 0 then notes[#notes + 1] = ("%s handler errors"):format(format.count(s.errors)) end
     if s.overruns > 0 then notes[#notes + 1] = ("%s handlers over their budget"):format(format.count(s.overruns)) end
@@ -79,9 +97,8 @@ local function strategies_table(add, now, bold)
 end
 
 local STAGES = {
-  feed = "venue's time of an event to its publication", deliver = "publication to the strategy's log", handler = "a handler's run",
-  order = "event in the log to the command at the gateway", gateway = "the gateway's work on a command", venue = "sent to the venue to its answer",
-  report = "venue's time of a report to the strategy's log",
+  feed = "venue's time to publication", deliver = "publication to strategy's log", handler = "a handler's run", order = "event in log to command taken",
+  gateway = "gateway's work on a command", venue = "sent to venue to its answer", report = "venue's time to strategy's log",
 }
 
 local function latency_table(add, now, bold)
@@ -90,7 +107,7 @@ local function latency_table(add, now, bold)
     local l = now.latency[name]
     if l then
       add(("%-10s %10s %10s %10s %10s %10s  %s"):format(name, M.short(l.count), format.duration(l.p50_ns), format.duration(l.p99_ns),
-        format.duration(l.p999_ns), format.duration(l.max_ns), cut(STAGES[name] or "", WIDTH - 66)))
+        format.duration(l.p999_ns), format.duration(l.max_ns), STAGES[name] or ""))
     end
   end
   add ""

@@ -73,7 +73,7 @@ end
 function M.unknown_symbol(symbol)
   local sentence = sentences[symbol]
   if not sentence then
-    sentence = nearest.sentence("symbol", symbol, M.symbols())
+    sentence = nearest.listed("symbol", symbol, M.symbols())
     if sentence_count < MAX_SENTENCES then
       sentences[symbol], sentence_count = sentence, sentence_count + 1
     end
