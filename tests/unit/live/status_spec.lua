@@ -17,8 +17,8 @@ describe("the status of a live instance", function()
     for i = 1, 30 do positions[i] = { symbol = "SYM" .. i, quantity = i % 2 == 0 and 100 * i or -100 * i } end
     local function text(list)
       return summary.text { instance = "x", uptime_ns = 1e9, accounts = {}, denies = {}, workers = {}, latency = {}, latency_names = {}, events = 0, orders = 0,
-        fills = 0, strategies = { { name = "s", pnl = 1, handled = 1, commands = 1, fills = 1, positions = list, errors = 0, overruns = 0, gaps = 0, skipped = 0,
-        decisions_hash = "0" } } }
+        fills = 0, strategies = { { name = "s", pnl = 1, handled = 1, commands = 1, fills = 1, positions = list, errors = 0, overruns = 0, gaps = 0,
+        skipped = 0, decisions_hash = "0" } } }
     end
     local all = text(positions)
     assert.matches("30 symbols:", all)
