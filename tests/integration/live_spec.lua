@@ -11,7 +11,15 @@ local SPINNER = [[
 local strategy = require "strategy"
 local spinner = strategy { name = "spinner", tier = "L1", symbols = "*" }
 function spinner:on_trade() while true do end end
+function spinner:on_error() while true do end end
 return spinner
+]]
+
+local NOISY = [[
+local strategy, log = require "strategy", require "log"
+local noisy = strategy { name = "noisy", tier = "L2", symbols = "*" }
+function noisy:on_quote() for _ = 1, 20 do log.info("%s", ("x"):rep(2000)) end end
+return noisy
 ]]
 
 describe("a live instance", function()
@@ -192,6 +200,20 @@ describe("a live instance", function()
     assert.is_false(cjson.decode(out).recovered)
     assert.matches("was given up", err)
     assert.same({}, live.left(folder))
+  end)
+
+  it("is not held up by who does not read what it says, and not ended by who has gone", function()
+    local script = cli.write(folder .. "/noisy.lua", NOISY)
+    local config = live.config(folder, "n", ([[strategies = { { script = %q } }, feeds = { { kind = "generated", seed = 7, symbols = 2, rate = 2000 } },]]):format(script))
+    for _, reader in ipairs { "sleep 5", "true" } do
+      os.execute(("%s run %s --shm-dir %s --duration 1s --json 2>&1 >%s/out | %s"):format(cli.binary, config, folder, folder, reader))
+      local result = live.wait_for("the summary", function()
+        local ok, object = pcall(cjson.decode, cli.read(folder .. "/out"))
+        return ok and object
+      end)
+      assert.is_true(result.uptime_ns < 4e9 and result.events > 100, reader)
+      assert.same({}, live.left(folder))
+    end
   end)
 
   it("takes the operator's word: kill switch and limits", function()

@@ -17,16 +17,39 @@ local M = {}
 local Session = {}
 Session.__index = Session
 
+ffi.cdef "void (*signal(int number, void (*action)(int)))(int);"
+
 local STEP_NS, STATUS_NS = 100e6, 1e9
+local SPOKEN_BYTES, LISTENING_NS = 262144, 1e9 -- what may wait for a slow reader of standard error, and how long the end waits for it
 local PATIENCE_NS = 5e9 -- with a worker that is slow to begin, until the session counts as begun
 local LEVELS = { [0] = "debug", "info", "warn", "error" }
 
+--- Standard error is written by a thread: who does not read it must not keep the master from its work.
+function Session:open_speaker()
+  local out = ffi.new "tl_speaker *[1]"
+  io.stderr:flush()
+  ffi.C.signal(13, ffi.cast("void (*)(int)", 1)) -- SIGPIPE is ignored, a reader may go away
+  check(C.tl_speaker_create(2, SPOKEN_BYTES, out))
+  self.speaker = out[0]
+end
+
+function Session:close_speaker()
+  C.tl_speaker_destroy(self.speaker, LISTENING_NS)
+  self.speaker = nil
+end
+
+function Session:write(text)
+  if not C.tl_speaker_say(self.speaker, text, #text) then return end
+  local lost = tonumber(C.tl_speaker_dropped(self.speaker))
+  if lost == 0 then return end
+  local told = ("standard error was not read: %d lines are missing here\n"):format(lost)
+  C.tl_speaker_say(self.speaker, told, #told)
+end
+
 --- A line on standard error, also where a status line stands.
 function Session:say(text)
-  if self.shown then io.stderr:write "\r\27[K" end
+  self:write((self.shown and "\r\27[K" or "") .. text:gsub("[%z\1-\8\11-\31\127]", " ") .. "\n")
   self.shown = nil
-  io.stderr:write((text:gsub("[%z\1-\8\11-\31\127]", " ")), "\n")
-  io.stderr:flush()
 end
 
 function Session:open_master()
@@ -131,12 +154,11 @@ function Session:status_line()
   if self.terminal then
     local terminal = require "tidelock.cli.terminal"
     local _, columns = terminal.size(2)
-    io.stderr:write("\r", terminal.cut(text, columns - 1), "\27[K")
+    self:write("\r" .. terminal.cut(text, columns - 1) .. "\27[K")
     self.shown = true
   else
-    io.stderr:write(text, "\n")
+    self:write(text .. "\n")
   end
-  io.stderr:flush()
 end
 
 function Session:stop()
@@ -195,7 +217,7 @@ function Session:tell_recovery()
     positions, positions == 1 and "" or "s", require("tidelock.report.format").count(now.fills)))
 end
 
---- Begins and drives; `self` keeps what must be undone.
+--- Begins and drives; `self` keeps what must be undone. The summary.
 function Session:live()
   local plan, inst = self.plan, self.instance
   self.view = status.open(inst.directory, plan)
@@ -211,16 +233,12 @@ function Session:live()
   for _, w in ipairs(self.view:workers(self.view:copy_master())) do self.told[w.name].generation = w.generation end
   self:drive()
   self:print_logs()
-  if self.shown then io.stderr:write "\r\27[K" end
+  if self.shown then self:write "\r\27[K" end
   self.shown = nil
   local now = self.view:read()
   now.state = "stopped"
   if self.failure then error(self.failure, 0) end
-  if self.options.json then
-    print(status.json(now))
-  else
-    io.stdout:write(summary.text(now, { market = market.describe(plan.market) }), "\n")
-  end
+  return self.options.json and status.json(now) or summary.text(now, { market = market.describe(plan.market) })
 end
 
 --- The house runs in a folder of its own, so that the path is absolute.
@@ -257,17 +275,20 @@ function M.run(settings, options)
   self.binary = system.absolute "/proc/self/exe"
   self.instance = instances.open(plan, made, options.discard)
   if plan.record then begin_record(self) end
+  self:open_speaker()
   if not options.quiet then
     for _, note in ipairs(made.notes) do self:say(note) end
     if self.instance.discarded then self:say "what an earlier start had left behind was given up" end
   end
-  local ok, why = pcall(self.live, self)
+  local ok, result = pcall(self.live, self)
   if self.master then C.tl_master_destroy(self.master) end
   if self.view then self.view:close() end
   local gone, harm = pcall(self.instance.remove, self.instance)
+  self:close_speaker()
   if plan.record then finish_record(plan.record, options.record) end
-  if not ok then error(why, 0) end
+  if not ok then error(result, 0) end
   if not gone then error(harm, 0) end
+  io.stdout:write(result, "\n") -- last, as nobody may read it
   return 0
 end
 
