@@ -411,15 +411,17 @@ static tl_status handler_error(tl_host *h) {
     return TL_OK;
 }
 
-/* An event whose handler was not called, as two generations died in it: on_error is told as of an error. */
+/* An event whose handler was not called, as two generations died in it: on_error is told as of an error, and watched as a handler is. */
 static tl_status skipped_event(tl_host *h) {
     h->in_hand = h->skipping;
     h->skipping = 0;
+    show_progress(h, h->sequence);
     snprintf(h->lua.message, sizeof h->lua.message, "event %llu was skipped: two generations died in its handler",
              (unsigned long long)h->sequence);
     h->lua.traceback[0] = 0;
     h->lua.fresh = true;
     tl_status status = handler_error(h);
+    show_progress(h, 0);
     h->in_hand = 0;
     return status;
 }

@@ -151,6 +151,12 @@ tl_status tl_host_boot_restore(tl_host *host, const char *name, const char *text
 void tl_host_data_retracted(tl_host *host);
 /* host_next.c: the account looks at this instrument from now on. */
 void tl_host_note_traded(tl_host *host, uint32_t instrument);
+/* The progress lines, watched from outside: nothing else depends on them, so that no order is needed. */
+static inline void show_progress(const tl_host *h, uint64_t sequence) {
+    __atomic_store_n(h->hooks.in_hand[0], sequence, __ATOMIC_RELAXED);
+    __atomic_store_n(h->hooks.in_hand[1], sequence, __ATOMIC_RELAXED);
+}
+
 #endif
 
 #endif

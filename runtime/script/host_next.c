@@ -55,12 +55,6 @@ static void poison(tl_host *h) {
     h->records.report->live_n = 0;
 }
 
-/* The progress lines, watched from outside: nothing else depends on them, so that no order is needed. */
-static inline void show_progress(const tl_host *h, uint64_t sequence) {
-    __atomic_store_n(h->hooks.in_hand[0], sequence, __ATOMIC_RELAXED);
-    __atomic_store_n(h->hooks.in_hand[1], sequence, __ATOMIC_RELAXED);
-}
-
 static inline void take_sent(tl_host *h) {
     if (h->hooks.sent && *h->sent_count != 0) h->hooks.sent(h->hooks.context);
 }
