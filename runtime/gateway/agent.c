@@ -185,11 +185,36 @@ static uint32_t instrument_of(const tl_gateway *gateway, uint64_t order_id, uint
     return slot != 0 ? gateway->orders[slot].record.last.instrument : otherwise;
 }
 
+/* How many orders of a strategy may be open: each has an equal part of what can be written down to itself, and what the others have left of theirs is not for taking. */
+static uint32_t most_open(const tl_gateway_agent *agent, const served *one) {
+    uint32_t count = agent->config.strategy_count, all = agent->config.order_capacity, part = all / count, others = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (&agent->strategies[i] == one) continue;
+        uint32_t open = tl_gateway_open_orders(agent->gateway, agent->strategies[i].config.id);
+        others += open > part ? open : part;
+    }
+    return others < all ? all - others : 0;
+}
+
+static void refuse_too_many(const tl_gateway_agent *agent, const served *one, tl_gateway_record *record) {
+    const tl_gateway *gateway = agent->gateway;
+    uint32_t taken = gateway->order_top - gateway->free_order_count, all = agent->config.order_capacity;
+    uint32_t open = tl_gateway_open_orders(gateway, one->config.id), most = all;
+    if (TL_UNLIKELY(taken >= all + TL_GATEWAY_CLOSED_KEPT)) {
+        open = taken - TL_GATEWAY_CLOSED_KEPT;
+    } else {
+        if (TL_LIKELY(open < all / agent->config.strategy_count)) return;
+        most = most_open(agent, one);
+        if (open < most) return;
+    }
+    record->reason = TL_REASON_TOO_MANY_ORDERS;
+    record->limit = most;
+    record->value = (int64_t)open + 1;
+}
+
 /* Why a new order is not even to be tried: what the log must tell, as it is no function of it. */
 static void refuse_outside(tl_gateway_agent *agent, served *one, tl_gateway_record *record) {
-    const tl_gateway *gateway = agent->gateway;
     const uint64_t report_half = agent->config.report_capacity / 2, venue_half = agent->config.venue_command_capacity / 2;
-    uint32_t taken = gateway->order_top - gateway->free_order_count, most = agent->config.order_capacity;
     uint64_t behind = outlet_backlog(&one->reports, report_half);
     if (TL_UNLIKELY(agent->failure != TL_OK)) {
         record->reason = TL_REASON_GATEWAY_DOWN;
@@ -207,10 +232,8 @@ static void refuse_outside(tl_gateway_agent *agent, served *one, tl_gateway_reco
         record->reason = TL_REASON_RING_FULL;
         record->limit = (int64_t)venue_half;
         record->value = (int64_t)behind;
-    } else if (TL_UNLIKELY(taken >= most + TL_GATEWAY_CLOSED_KEPT)) {
-        record->reason = TL_REASON_TOO_MANY_ORDERS;
-        record->limit = most;
-        record->value = (int64_t)taken - TL_GATEWAY_CLOSED_KEPT + 1;
+    } else {
+        refuse_too_many(agent, one, record);
     }
 }
 

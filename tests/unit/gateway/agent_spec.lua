@@ -187,6 +187,20 @@ describe("a gateway agent", function()
     assert.matches("too_many_orders", w:words(1):match "[^,]*$")
   end)
 
+  it("lets no strategy take what others have to themselves of the room for orders", function()
+    new { names = { "one", "two" }, order_capacity = 4 }
+    w:quote(1000000, 1000200)
+    for i = 1, 3 do w:order(1, "buy", 1, 1000000 - 100 * i) end
+    w:work()
+    assert.equal("new, new", w:venue_words())
+    local told = w:told(1)
+    assert.same({ 1, "too_many_orders", 2, 3 }, { #told, told[1].reason, told[1].limit, told[1].value })
+    for i = 1, 2 do w:order(2, "buy", 1, 1000000 - 100 * i) end
+    w:work()
+    assert.equal("new, new", w:venue_words())
+    assert.equal(0, #w:told(2))
+  end)
+
   it("throws the kill switch and takes it back, by the operator and by a file", function()
     local path = os.tmpname()
     os.remove(path)
