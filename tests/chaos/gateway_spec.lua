@@ -3,7 +3,10 @@
 local bench = require "unit.gateway.live_bench"
 local native = require "tidelock.native"
 local C, ffi = native.C, native.ffi
-pcall(ffi.cdef, "int fork(void); int kill(int, int); int waitpid(int, int *, int); int usleep(unsigned); void _exit(int); int prctl(int, ...);")
+ffi.cdef [[
+int fork(void); int kill(int, int); int waitpid(int, int *, int); int usleep(unsigned); void _exit(int);
+int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long);
+]]
 
 local SECONDS = os.getenv "TIDELOCK_SOAK" and 60 or 3
 local NAMES = { "one", "two", "three" }
@@ -12,9 +15,9 @@ local function one_of(list) return list[math.random(#list)] end
 
 -- The gateway's process: recovers, works, and sees a market that nobody remembers.
 local function child(w, seed)
-  math.randomseed(seed)
-  C.prctl(1, ffi.cast("unsigned long", 9)) -- PR_SET_PDEATHSIG: it does not outlive the spec
   local ok, why = pcall(function()
+    math.randomseed(seed)
+    C.prctl(1, 9, 0, 0, 0) -- PR_SET_PDEATHSIG: it does not outlive the spec
     w:open()
     local recovered = ffi.cast("uint32_t *", w:section("house", "recovered"))
     recovered[0] = recovered[0] + 1
