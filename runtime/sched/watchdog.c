@@ -7,6 +7,13 @@
 enum { LOADING_LOOKS = 16 };
 static const int64_t loading_ns = 5LL * TL_NS_PER_S;
 
+/* -1 when it is gone. */
+static int64_t cpu_time_ns(const tl_watch *watch) {
+    struct timespec used;
+    if (clock_gettime(watch->cpu_clock, &used) != 0) return -1;
+    return (int64_t)used.tv_sec * TL_NS_PER_S + used.tv_nsec;
+}
+
 void tl_watch_begin(tl_watch *watch, int32_t pid, uint32_t epoch, int64_t hard_ns) {
     clockid_t clock;
     *watch = (tl_watch){.pid = pid, .epoch = epoch, .hard_ns = hard_ns, .in_hand_cpu = -1};
@@ -14,13 +21,7 @@ void tl_watch_begin(tl_watch *watch, int32_t pid, uint32_t epoch, int64_t hard_n
         watch->hard_ns = 0; /* dead already */
     else
         watch->cpu_clock = clock;
-}
-
-/* -1 when it is gone. */
-static int64_t cpu_time_ns(const tl_watch *watch) {
-    struct timespec used;
-    if (clock_gettime(watch->cpu_clock, &used) != 0) return -1;
-    return (int64_t)used.tv_sec * TL_NS_PER_S + used.tv_nsec;
+    watch->begun_cpu = watch->hard_ns != 0 ? cpu_time_ns(watch) : 0;
 }
 
 static void write_duration(char *text, size_t bytes, int64_t ns) {
@@ -33,7 +34,7 @@ static void write_duration(char *text, size_t bytes, int64_t ns) {
 }
 
 static bool loads_too_long(tl_watch *watch) {
-    if (watch->looks++ % LOADING_LOOKS != 0 || cpu_time_ns(watch) <= loading_ns) return false;
+    if (watch->looks++ % LOADING_LOOKS != 0 || cpu_time_ns(watch) - watch->begun_cpu <= loading_ns) return false;
     snprintf(watch->why, sizeof watch->why, "over 5 s of CPU time while loading");
     return true;
 }

@@ -16,6 +16,7 @@ typedef struct tl_watch {
     uint32_t epoch;    /* only what this generation says counts */
     uint32_t looks;
     int64_t hard_ns;              /* 0: not watched */
+    int64_t begun_cpu;            /* CPU time of the process when the watch began, ns */
     uint64_t in_hand;             /* of the last look; 0 = none */
     int64_t in_hand_cpu;          /* CPU time at which it was seen for the second time, ns; -1 before */
     char why[TL_WATCH_WHY_BYTES]; /* "" until it is over a limit */
