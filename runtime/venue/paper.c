@@ -42,7 +42,7 @@ struct tl_paper {
     int64_t next_checkpoint_ns;
     uint32_t events_at;  /* slot of the simulator's output behind what is in the channel */
     uint32_t reports_at; /* its reports that are in the log */
-    bool awaited; /* the word to begin */
+    bool awaited;        /* the word to begin */
     bool begun;
     bool reentering; /* orders of a predecessor are being entered: what is told of that is not news */
     bool waits;      /* the market channel is full */

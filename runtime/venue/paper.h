@@ -41,7 +41,8 @@ typedef struct tl_paper_config {
     uint64_t seed;      /* of the participants */
     double rate;        /* of the participants: actions a second over all symbols; 0 = no participants (files) */
     uint32_t symbols;   /* of the participants */
-    uint32_t wait;      /* 1: the first cycle is the one after TL_OPERATOR_BEGIN (or a stop), so that nobody misses how a file begins */
+    uint32_t
+        wait; /* 1: the first cycle is the one after TL_OPERATOR_BEGIN (or a stop), so that nobody misses how a file begins */
     tl_waker *wakers; /* of the io process */
     uint32_t waker_count;
 } tl_paper_config;

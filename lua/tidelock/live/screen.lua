@@ -126,7 +126,9 @@ end
 local function counter_lines(add, title, counters, columns)
   local list = {}
   for _, one in ipairs(counters) do
-    if one.value > 0 and not one.label:find "^pool%." then list[#list + 1] = { name = one.file .. " " .. one.label:gsub("^strategy%.", ""), value = one.value } end
+    if one.value > 0 and not one.label:find "^pool%." then
+      list[#list + 1] = { name = one.file .. " " .. one.label:gsub("^strategy%.", ""), value = one.value }
+    end
   end
   if #list == 0 then return end
   table.sort(list, function(a, b) return a.name < b.name end)
