@@ -34,7 +34,7 @@ typedef enum tl_event_kind {
     TL_EVENT_TIMER, /* w: timer id, missed, deadline ts */
     TL_EVENT_PARAM, /* w: param index, new value as the bits of a double */
     TL_EVENT_START, /* the first event of a generation: w: 0 start, 1 reload, 2 recovery; live: sequence of the checkpoint that it went on from (0 = none: on_start runs here), the highest
-                       order id sent before, sequence of the event that was skipped (0 = none) */
+                       order id sent before, sequence of the event that was skipped (0 = none); where a checkpoint was gone on from, ts_ns is the time of that on_start */
     TL_EVENT_PHASE, /* w: tl_phase; live: 1 when a fresh strategy goes on here, as its predecessor died without a checkpoint */
     TL_EVENT_STOP, /* an orderly stop: w: 0 end of data, 1 stop, 2 reload */
     /* live only */

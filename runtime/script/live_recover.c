@@ -257,12 +257,13 @@ tl_status live_recover(tl_live *live) {
         return TL_OK;
     }
     live->rerun = true;
+    int64_t begun_ns = live->now_ns; /* the time of its on_start */
     tl_status status = rerun(live);
     if (status != TL_OK) return status;
     tl_input_log_head *head = live->head;
     uint64_t skipped = head->skipped_count ? head->skipped[(head->skipped_count - 1) % TL_INPUT_LOG_SKIPPED] : 0;
     live->now_ns = tl_runtime_clock_ns(live->with.clock);
-    tl_event start = {.ts_ns = live->now_ns, .instrument = none, .kind = TL_EVENT_START};
+    tl_event start = {.ts_ns = begun_ns, .instrument = none, .kind = TL_EVENT_START};
     start.w[0] = 2;
     start.w[1] = (int64_t)live->restored;
     start.w[2] = (int64_t)head->last_order_id;

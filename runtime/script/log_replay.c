@@ -11,7 +11,6 @@ enum { CHECKPOINTS = 4, IMAGE_BYTES = 64 << 20, SKIPPED = 16, RECENT = 256 };
 typedef struct kept_checkpoint {
     uint64_t sequence; /* 0 = none */
     uint64_t place;    /* of the record behind it */
-    int64_t ts_ns;
     tl_decisions_hash decisions;
     uint8_t *image;
     uint64_t length;
@@ -151,7 +150,6 @@ static tl_status save(tl_log_replay *r) {
     uint8_t *fitting = realloc(bytes, image.at);
     *kept = (kept_checkpoint){.sequence = sequence,
                               .place = r->at,
-                              .ts_ns = tl_host_now_ns(r->host),
                               .decisions = r->result.decisions,
                               .image = fitting ? fitting : bytes,
                               .length = image.at};
@@ -177,7 +175,7 @@ static tl_status recover(tl_log_replay *r) {
     r->at = from->place;
     r->until = place;
     r->rerunning = true;
-    return tl_host_begin_again(r->host, sequence, from->ts_ns);
+    return tl_host_begin_again(r->host, sequence, start->ts_ns);
 }
 
 static tl_status begin(tl_log_replay *r) {

@@ -176,10 +176,29 @@ describe("a live instance", function()
   end)
 
   it("records what its strategies were told, and a replay decides the same, also through a death", function()
-    local run = live.start(folder, live.config(folder, "r", BOTH), ("--record %s/r.rec --json"):format(folder))
+    -- a function as timer is not kept: its successor's is set at another time
+    local clock = cli.write(folder .. "/clock.lua", [[
+      local order, snapshot, timeout = require "order", require "snapshot", require "timeout"
+      local s = require "strategy" { name = "clock", tier = "L2", symbols = { "AAPL" } }
+      function s:on_start()
+        timeout.once("1ms", function() end)
+        timeout.every("20ms", "tick")
+      end
+      function s:on_timer()
+        local q = snapshot.quote "AAPL"
+        if q.bid then order.buy("AAPL", 1, q.bid) end
+      end
+      return s]])
+    local three = BOTH:gsub("strategies = {", ("%%0 { script = %q },"):format(clock), 1)
+    local run = live.start(folder, live.config(folder, "r", three), ("--record %s/r.rec --json"):format(folder))
     run:running()
+    run:becomes("the timer runs", function(now) return now.strategies.clock.open_orders > 3 end)
+    run:kill "clock"
     run:kill "market_maker"
-    run:becomes("it runs again", function(now) return now.workers.market_maker.generation == 2 and now.workers.market_maker.state == "running" end)
+    run:becomes("both run again", function(now)
+      local a, b = now.workers.market_maker, now.workers.clock
+      return a.generation == 2 and a.state == "running" and b.generation == 2 and b.state == "running"
+    end)
     local from = run:status().strategies.market_maker.fills
     run:becomes("it trades", function(now) return now.strategies.market_maker.fills > from + 5 end)
     run:kill(nil, 15)
