@@ -51,7 +51,7 @@ local function workers_of(config, cores, used_tiers)
   for tier in pairs(used_tiers) do
     if not by_tier[tier] then
       local cpus = {}
-      if tier == "L1" then
+      if tier == "L1" or tier == "L2" and not used_tiers.L1 and not by_tier.L1 then -- not beside io and house while a core is left
         for cpu = cores - 1, cores >= 4 and 2 or math.min(1, cores - 1), -1 do cpus[#cpus + 1] = cpu end
       else
         cpus[1] = 0

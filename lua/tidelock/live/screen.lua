@@ -94,7 +94,7 @@ local function order_lines(add, title, orders, names, most)
   for i = 1, math.min(#orders, most) do
     local o = orders[i]
     add(("%-20s %-10s %-4s %-12s %10.10g %11s %10.10g  %s%s"):format(plain(names[o.strategy] or "external", 20), plain(o.symbol, 10), o.side, o.type,
-      o.quantity, o.price and ("%.10g"):format(o.price) or "-", o.filled, o.status, o.held and " (held)" or ""))
+      o.quantity, (o.price or o.stop_price) and ("%.10g"):format(o.price or o.stop_price) or "-", o.filled, o.status, o.held and " (held)" or ""))
   end
   add ""
 end

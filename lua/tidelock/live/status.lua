@@ -183,7 +183,8 @@ function View:orders()
       list[#list + 1] = {
         id = tonumber(one.last.order_id), strategy = one.last.strategy, symbol = ffi.string(instrument.symbol), side = SIDES[one.last.side] or "?",
         type = ffi.string(C.tl_order_type_name(one.last.type)), quantity = tonumber(one.last.quantity) * quantity_scale, held = one.held == 1,
-        price = one.last.price ~= ABSENT and tonumber(one.last.price) * price_scale or nil, filled = tonumber(one.filled) * quantity_scale,
+        price = one.last.price ~= ABSENT and tonumber(one.last.price) * price_scale or nil,
+        stop_price = one.last.stop_price ~= ABSENT and tonumber(one.last.stop_price) * price_scale or nil, filled = tonumber(one.filled) * quantity_scale,
         status = ffi.string(C.tl_order_status_name(one.status)),
       }
     end

@@ -73,6 +73,8 @@ function M.line(now, before)
   return table.concat(parts, "  ")
 end
 
+local function counted(n, what) return format.count(n) .. " " .. what .. (n == 1 and "" or "s") end
+
 local function strategies_table(add, now, bold)
   add(bold(("%-20s %11s %10s %9s %9s %11s  %s"):format("Strategy", "P&L", "handled", "commands", "fills", "handler p99", "position")))
   for _, s in ipairs(now.strategies) do
@@ -86,10 +88,10 @@ local function strategies_table(add, now, bold)
       for i = 1, most do add("  " .. rows[i]) end
     end
     local notes = {}
-    if s.errors > 0 then notes[#notes + 1] = ("%s handler errors"):format(format.count(s.errors)) end
-    if s.overruns > 0 then notes[#notes + 1] = ("%s handlers over their budget"):format(format.count(s.overruns)) end
-    if s.gaps > 0 then notes[#notes + 1] = ("%s gaps"):format(format.count(s.gaps)) end
-    if s.skipped > 0 then notes[#notes + 1] = ("%s events skipped"):format(format.count(s.skipped)) end
+    if s.errors > 0 then notes[#notes + 1] = counted(s.errors, "handler error") end
+    if s.overruns > 0 then notes[#notes + 1] = counted(s.overruns, "handler") .. " over budget" end
+    if s.gaps > 0 then notes[#notes + 1] = counted(s.gaps, "gap") end
+    if s.skipped > 0 then notes[#notes + 1] = counted(s.skipped, "event") .. " skipped" end
     notes[#notes + 1] = "decisions " .. s.decisions_hash
     add("  " .. table.concat(notes, ", "))
   end

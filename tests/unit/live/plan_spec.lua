@@ -58,6 +58,13 @@ describe("the plan of a live instance", function()
     for name in pairs(by_name(plan)) do assert.equal("block", idle(plan, name)) end
   end)
 
+  it("gives the cores of L1 to L2 where there is no L1", function()
+    local map = by_name((build({ strategies = { { script = TAKER }, { script = MONITOR } } }, 2)))
+    assert.same({ 1, 0 }, { map.imbalance_taker.cpu, map.volume_monitor.cpu })
+    map = by_name((build({ strategies = { { script = TAKER } }, workers = { fast = { tier = "L1", cpu = 1 } } }, 2)))
+    assert.equal(0, map.imbalance_taker.cpu)
+  end)
+
   it("gives L1 strategies cores of their own while there are some; on a shared one none spins", function()
     local four = { strategies = {} }
     for i = 1, 4 do four.strategies[i] = { script = MAKER, name = "m" .. i } end
