@@ -281,11 +281,12 @@ static void follow_subscriptions(tl_live *live) {
     }
 }
 
-/* Slots that the recorder has not read stay. */
+/* Slots that the recorder has not read stay. One that has given up is far ahead. */
 static bool has_room(tl_live *live) {
     if (!live->with.recorded || !live->with.recorder_position) return true;
     uint64_t read = __atomic_load_n(live->with.recorder_position, __ATOMIC_ACQUIRE); /* pairs with its release */
-    return live->log->end + tl_input_log_margin(live->with.log_capacity) - read <= live->log->mask + 1;
+    int64_t kept = (int64_t)(live->log->end + tl_input_log_margin(live->with.log_capacity) - read);
+    return kept <= (int64_t)(live->log->mask + 1);
 }
 
 /* Whether anything may be there that no clock is needed for. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/worker_page.h"
 #include "queue/latch.h"
 #include "script/input_log.h"
 #include "script/log_file.h"
@@ -27,6 +28,7 @@ struct tl_log_recorder {
     tl_event *copy; /* TL_LOG_FRAME_SLOTS */
     uint32_t count;
     int fd;
+    tl_worker_page *page;
     bool failed;
     int64_t next_ns;
 };
@@ -44,6 +46,7 @@ tl_status tl_log_recorder_create(const tl_log_recorder_config *config, tl_log_re
     if (!r) return tl_error_set(TL_ERR_NO_MEMORY, "no memory for a recorder of input logs");
     r->fd = -1;
     r->count = config->count;
+    r->page = tl_region_find(config->own, "worker", NULL);
     r->all = calloc(config->count + 1, sizeof *r->all);
     r->copy = calloc(TL_LOG_FRAME_SLOTS, sizeof *r->copy);
     tl_status status = r->all && r->copy ? TL_OK : tl_error_set(TL_ERR_NO_MEMORY, "no memory for a recorder of input logs");
@@ -79,11 +82,16 @@ static void move_on(followed *f, uint64_t position) {
     __atomic_store_n(f->position, position, __ATOMIC_RELEASE); /* behind the write; pairs with the strategy's acquire */
 }
 
-/* Nothing waits for a recorder that cannot write. */
+/* Nothing waits for a recorder that cannot write; the process's page says why. */
 static void give_up(tl_log_recorder *r) {
     r->failed = true;
     for (uint32_t i = 0; i < r->count; i++)
-        move_on(&r->all[i], UINT64_MAX / 2);
+        move_on(&r->all[i], TL_LOG_RECORDER_GAVE_UP);
+    if (r->page == NULL) return;
+    char *note = r->page->note;
+    size_t length = strnlen(note, sizeof r->page->note);
+    snprintf(note + length, sizeof r->page->note - length, "%sthe recording has ended, %s", length > 0 ? "; " : "",
+             tl_error_text());
 }
 
 static uint32_t put(tl_log_recorder *r, uint32_t i, uint32_t kind, uint64_t position, uint64_t count, const void *payload,

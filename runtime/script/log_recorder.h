@@ -10,6 +10,9 @@
 #include "market/instrument.h"
 #include "memory/region.h"
 
+/* How far "recorded:NAME" says it has read once the file could not be written. */
+#define TL_LOG_RECORDER_GAVE_UP ((uint64_t)INT64_MAX)
+
 typedef struct tl_log_recorder tl_log_recorder;
 
 typedef struct tl_log_recorder_config {

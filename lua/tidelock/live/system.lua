@@ -14,6 +14,8 @@ int kill(int pid, int number);
 int getpid(void);
 int access(const char *path, int mode);
 int usleep(unsigned us);
+struct tidelock_statx { unsigned before[7]; unsigned short mode; unsigned char after[226]; };
+int statx(int folder, const char *path, int flags, unsigned mask, struct tidelock_statx *about);
 int isatty(int fd);
 long sysconf(int name);
 char *realpath(const char *path, char *into);
@@ -110,6 +112,14 @@ end
 function M.close(fd) S.close(fd) end
 function M.pid() return S.getpid() end
 function M.exists(path) return S.access(path, 0) == 0 end
+
+--- Whether there is something at the path that is no plain file: a folder, a device, a pipe.
+function M.is_special(path)
+  local about = ffi.new "struct tidelock_statx"
+  local AT_FDCWD, STATX_TYPE, KIND, REGULAR = -100, 1, 0xf000, 0x8000
+  return S.statx(AT_FDCWD, path, 0, STATX_TYPE, about) == 0 and bit.band(about.mode, KIND) ~= REGULAR
+end
+
 function M.sleep_ms(ms) S.usleep(ms * 1000) end
 function M.is_terminal(fd) return S.isatty(fd) == 1 end
 function M.cores() return math.max(1, tonumber(S.sysconf(SC_PROCESSORS_ONLINE))) end

@@ -163,6 +163,21 @@ describe("a strategy agent", function()
     assert.equal(1, #world:take())
   end)
 
+  it("waits for a recorder that is behind, and not for one that has given up", function()
+    local world = new([[ function s:on_quote(q) log.info("%g", q.bid) end ]], { recorded = true, slots = 1024 })
+    world:attach()
+    world:lines_of()
+    local recorded = ffi.cast("uint64_t *", C.tl_region_find(world.house, "recorded:one", nil))
+    local function heard()
+      local before = tonumber(C.tl_host_handled(world.host))
+      for i = 1, 2000 do world:quote("AAPL", 10 + i % 5, 20):cycle() end
+      return tonumber(C.tl_host_handled(world.host)) - before
+    end
+    assert.is_true(heard() < 1024)
+    recorded[0] = 0x7fffffffffffffffULL
+    assert.is_true(heard() >= 2000)
+  end)
+
   it("sends signals to others and hears theirs", function()
     local world = new([[
       local signal = require "signal"
