@@ -187,8 +187,8 @@ static uint32_t instrument_of(const tl_gateway *gateway, uint64_t order_id, uint
 
 /* How many orders of a strategy may be open: each has an equal part of what can be written down to itself, and what the others have left of theirs is not for taking. */
 static uint32_t most_open(const tl_gateway_agent *agent, const served *one) {
-    uint32_t count = agent->config.strategy_count, all = agent->config.order_capacity, part = all / count, others = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    uint32_t all = agent->config.order_capacity, part = all / agent->config.strategy_count, others = 0;
+    for (uint32_t i = 0; i < agent->config.strategy_count; i++) {
         if (&agent->strategies[i] == one) continue;
         uint32_t open = tl_gateway_open_orders(agent->gateway, agent->strategies[i].config.id);
         others += open > part ? open : part;

@@ -210,6 +210,29 @@ describe("a live instance", function()
     end
   end)
 
+  it("keeps what was left behind when it cannot go on with it", function()
+    local config = live.config(folder, "g", BOTH)
+    local run = live.start(folder, config)
+    local pids = {}
+    for _, w in pairs(run:running().workers) do pids[#pids + 1] = w.pid end
+    run:kill()
+    local damage = ("dd if=/dev/urandom of=%s/tidelock-g/io bs=4096 seek=1 count=4000 conv=notrunc status=none"):format(folder)
+    for _, pid in ipairs(pids) do live.wait_for("all processes end", function() return (system.command_line(pid) or {})[2] ~= "worker" end) end
+    assert.equal(0, os.execute(damage))
+    local code, out, err = cli.run(("run %s --shm-dir %s --duration 300ms"):format(config, folder))
+    assert.same({ 1, "" }, { code, out })
+    assert.matches("io could not begin: .*tidelock%-g stays, to go on with or to give up %(%-%-discard%)", err)
+    assert.same({ folder .. "/tidelock-g" }, live.left(folder))
+    assert.equal("dead", run:status().state)
+  end)
+
+  it("records into files only", function()
+    local code, _, err = cli.run(("run %s --shm-dir %s --record /dev/null --duration 300ms"):format(live.config(folder, "f", BOTH), folder))
+    assert.equal(1, code)
+    assert.matches("%-%-record: /dev/null is no file", err)
+    assert.same({}, live.left(folder))
+  end)
+
   it("gives up what was left behind when told to", function()
     local run = live.start(folder, live.config(folder, "d", BOTH))
     run:running()
@@ -223,7 +246,8 @@ describe("a live instance", function()
 
   it("is not held up by who does not read what it says, and not ended by who has gone", function()
     local script = cli.write(folder .. "/noisy.lua", NOISY)
-    local config = live.config(folder, "n", ([[strategies = { { script = %q } }, feeds = { { kind = "generated", seed = 7, symbols = 2, rate = 2000 } },]]):format(script))
+    local config = live.config(folder, "n", ([[strategies = { { script = %q } },
+      feeds = { { kind = "generated", seed = 7, symbols = 2, rate = 2000 } },]]):format(script))
     for _, reader in ipairs { "sleep 5", "true" } do
       os.execute(("%s run %s --shm-dir %s --duration 1s --json 2>&1 >%s/out | %s"):format(cli.binary, config, folder, folder, reader))
       local result = live.wait_for("the summary", function()

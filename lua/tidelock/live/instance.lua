@@ -167,17 +167,23 @@ function Instance:region(file, writable)
   return region
 end
 
---- An orderly end: everything of it is gone from shared memory. May be called again.
-function Instance:remove()
+--- Leaves the folder as it is to the next start. May be called again.
+function Instance:leave()
   if not self.lock then return end
   for file, region in pairs(self.regions) do
     C.tl_region_close(region)
     self.regions[file] = nil
   end
-  system.remove_file(self.directory .. "/plan")
-  system.remove_folder(self.directory)
   system.close(self.lock)
   self.lock = nil
+end
+
+--- An orderly end: everything of it is gone from shared memory. May be called again.
+function Instance:remove()
+  if not self.lock then return end
+  system.remove_file(self.directory .. "/plan")
+  system.remove_folder(self.directory)
+  self:leave()
 end
 
 --- Folders of instances under `shm_dir`: list of { name =, directory =, running = }.

@@ -230,6 +230,7 @@ function Session:live()
     self.told[w.name] = { deaths = w.deaths, generation = 0, state = "new", note = "" }
   end
   check(C.tl_master_start(self.master))
+  self.begun = true
   for _, w in ipairs(self.view:workers(self.view:copy_master())) do self.told[w.name].generation = w.generation end
   self:drive()
   self:print_logs()
@@ -241,8 +242,9 @@ function Session:live()
   return self.options.json and status.json(now) or summary.text(now, { market = market.describe(plan.market) })
 end
 
---- The house runs in a folder of its own, so that the path is absolute.
+--- The house runs in a folder of its own, so that the path is absolute. The recording takes the place of a file, never of a device.
 local function part_of(path)
+  if system.is_special(path) then error(("--record: %s is no file"):format(path), 0) end
   local folder, file = path:match "^(.*)/([^/]*)$"
   local whole = system.absolute(folder == "" and "/" or folder or ".")
   if not whole then error(("--record: there is no folder %s"):format(folder), 0) end
@@ -259,8 +261,18 @@ local function begin_record(self)
   file:close()
 end
 
+--- Whether the recorder had to give up.
+local function is_cut_short(self)
+  for _, one in ipairs(self.plan.strategies) do
+    if instances.section(self.instance:region("house"), "recorded:" .. one.name, "const int64_t *")[0] == 0x7fffffffffffffffLL then return true end
+  end
+  return false
+end
+
 --- In its place, also when the session failed: what led to that is of use.
-local function finish_record(part, path)
+local function finish_record(part, path, cut_short)
+  if not part then return end
+  if cut_short then error(("--record: %s could not be written to the end; it ends with what could"):format(part), 0) end
   local done, why = os.rename(part, path)
   if not done then error("--record: " .. why, 0) end
 end
@@ -281,14 +293,19 @@ function M.run(settings, options)
     if self.instance.discarded then self:say "what an earlier start had left behind was given up" end
   end
   local ok, result = pcall(self.live, self)
+  local cut_short = plan.record and is_cut_short(self)
   if self.master then C.tl_master_destroy(self.master) end
   if self.view then self.view:close() end
-  local gone, harm = pcall(self.instance.remove, self.instance)
+  -- What an earlier start had left behind, or a session that broke off, is there to go on with.
+  local kept_folder = not ok and (self.instance.recovered or (self.begun and not self.failure))
+  local gone, harm = pcall(kept_folder and self.instance.leave or self.instance.remove, self.instance)
   self:close_speaker()
-  if plan.record then finish_record(plan.record, options.record) end
+  local kept, loss = pcall(finish_record, plan.record, options.record, cut_short)
+  if kept_folder then result = ("%s; %s stays, to go on with or to give up (--discard)"):format(tostring(result), self.instance.directory) end
   if not ok then error(result, 0) end
   if not gone then error(harm, 0) end
-  io.stdout:write(result, "\n") -- last, as nobody may read it
+  io.stdout:write(result, "\n") -- behind all else, as nobody may read it
+  if not kept then error(loss, 0) end
   return 0
 end
 

@@ -151,7 +151,7 @@ local money = M.money
 --- Positions as the gateway published them: strategy's id -> list.
 function View:positions()
   local by_strategy, one = {}, self.position
-  for i = 0, self.gateway.position_count - 1 do
+  for i = 0, math.min(self.gateway.position_count, layout.capacity.positions) - 1 do
     if C.tl_published_position_read(self:section("io", "positions", "const void *"), i, one) and one.instrument < C.tl_instruments_count(self.instruments) then
       local instrument = C.tl_instruments_at(self.instruments, one.instrument)
       local list = by_strategy[one.strategy] or {}
@@ -175,7 +175,7 @@ local SIDES = { [1] = "buy", [2] = "sell" }
 --- Open orders as the gateway published them.
 function View:orders()
   local list, one = {}, self.order
-  for i = 0, self.gateway.order_count - 1 do
+  for i = 0, math.min(self.gateway.order_count, layout.capacity.orders) - 1 do
     if C.tl_published_order_read(self:section("io", "orders", "const void *"), i, one) and one.status > 0 and one.status < C.TL_ORDER_FILLED
       and one.last.instrument < C.tl_instruments_count(self.instruments) then
       local instrument = C.tl_instruments_at(self.instruments, one.last.instrument)
@@ -194,7 +194,7 @@ end
 
 function View:accounts()
   local list, one = {}, self.account
-  for i = 0, self.gateway.account_count - 1 do
+  for i = 0, math.min(self.gateway.account_count, C.TL_GATEWAY_ACCOUNTS) - 1 do
     if C.tl_published_account_read(self:section("io", "accounts", "const void *"), i, one) then
       local s = one.state
       list[#list + 1] = { name = ffi.string(one.name), currency = ffi.string(one.currency), equity = tonumber(s.equity_e8) / 1e8,
