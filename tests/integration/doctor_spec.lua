@@ -22,7 +22,8 @@ describe("tidelock doctor", function()
       if finding.state == "fail" then failed = failed + 1 end
     end
     assert.equal(failed, result.failed)
-    for _, name in ipairs { "processor", "kernel", "clock source", "spinning workers", "system call filter", "Landlock", "memory", "open files", "LuaJIT", "busted", "charts of reports", "time zones" } do
+    for _, name in ipairs { "processor", "kernel", "clock source", "spinning workers", "system call filter", "Landlock", "memory",
+      "open files", "LuaJIT", "busted", "charts of reports", "time zones" } do
       assert.is_table(names[name], name)
     end
   end)

@@ -76,7 +76,8 @@ describe("on_signal and on_venue", function()
     local texts = {}
     for i, line in ipairs(run:logs()) do texts[i] = line.text:gsub(", seq.*", "") end
     assert.same({
-      "trend 0.10000000000000001 from regime", "x -0.33333333333333331 from other", "paper disconnected, kept -0.333333", "paper reconciled, kept -0.333333" }, texts)
+      "trend 0.10000000000000001 from regime", "x -0.33333333333333331 from other", "paper disconnected, kept -0.333333",
+      "paper reconciled, kept -0.333333" }, texts)
   end)
 
   it("take a name of full length and one without an end", function()
