@@ -105,7 +105,8 @@ static void run_hog(uint32_t policy, int32_t cpu) {
     char note[128] = "";
     setsid(); /* as workers are: sched/affinity.h */
     const tl_kernel_class class = tl_kernel_class_of(3, TL_IDLE_BLOCK, policy);
-    tl_affinity_apply(&class, cpu, note, sizeof note);
+    tl_affinity_pin(cpu, note, sizeof note);
+    tl_affinity_set_class(&class, note, sizeof note);
     for (uint64_t i = 0;; i++)
         numbers[i * 7919 % (1 << 16)] += 1.0 / (double)(i + 1);
 }
@@ -167,7 +168,8 @@ static double share(int32_t cpu) {
         setsid();
         char note[128] = "";
         const tl_kernel_class class = tl_kernel_class_of(1, TL_IDLE_SPIN, TL_SCHED_PRIORITY);
-        tl_affinity_apply(&class, cpu, note, sizeof note);
+        tl_affinity_pin(cpu, note, sizeof note);
+        tl_affinity_set_class(&class, note, sizeof note);
         for (;;)
             tl_clock_tsc();
     }

@@ -3,6 +3,9 @@
 #define TL_BASE_WORKER_PAGE_H
 
 #include "base/cdef.h"
+#ifndef TL_CDEF
+#include <stdio.h>
+#endif
 
 typedef enum tl_worker_state {
     TL_WORKER_NONE = 0,
@@ -42,5 +45,14 @@ typedef struct tl_worker_page {
     char note[128];    /* what could not be had (a kernel class, a core), "" for nothing */
     char failure[512]; /* why it FAILED */
 } tl_worker_page;
+
+#ifndef TL_CDEF
+/* The process is to end with this sentence; the first one counts. By the writer, NULL for none. */
+static inline void tl_worker_page_fail(tl_worker_page *page, const char *why) {
+    if (page == NULL || page->state == TL_WORKER_FAILED) return;
+    snprintf(page->failure, sizeof page->failure, "%s", why);
+    __atomic_store_n(&page->state, TL_WORKER_FAILED, __ATOMIC_RELEASE); /* behind the sentence */
+}
+#endif
 
 #endif

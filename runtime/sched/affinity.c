@@ -76,7 +76,7 @@ static void set_slice(int64_t slice_ns) {
     (void)done; /* a hint; older kernels take no notice of it */
 }
 
-static void set_class(const tl_kernel_class *wanted, char *note, size_t bytes) {
+void tl_affinity_set_class(const tl_kernel_class *wanted, char *note, size_t bytes) {
     if (wanted->nice != 0) {
         if (setpriority(PRIO_PROCESS, 0, wanted->nice) == 0)
             set_session_nice(wanted->nice, note, bytes);
@@ -94,7 +94,8 @@ static void set_class(const tl_kernel_class *wanted, char *note, size_t bytes) {
             errno == EPERM ? "CAP_SYS_NICE" : strerror(errno));
 }
 
-static void pin(int32_t cpu, char *note, size_t bytes) {
+void tl_affinity_pin(int32_t cpu, char *note, size_t bytes) {
+    if (cpu < 0) return;
     cpu_set_t set;
     CPU_ZERO(&set);
     if (cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
@@ -102,11 +103,6 @@ static void pin(int32_t cpu, char *note, size_t bytes) {
         say(note, bytes, "not on core %d (%s)", cpu, errno == EINVAL ? "there is none" : strerror(errno));
     else if (tl_affinity_node_count() > 1)
         numa_set_preferred(tl_affinity_node_of(cpu));
-}
-
-void tl_affinity_apply(const tl_kernel_class *wanted, int32_t cpu, char *note, size_t note_bytes) {
-    if (cpu >= 0) pin(cpu, note, note_bytes);
-    set_class(wanted, note, note_bytes);
 }
 
 void tl_affinity_lock_memory(char *note, size_t note_bytes) {

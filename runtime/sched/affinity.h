@@ -25,8 +25,10 @@ typedef struct tl_kernel_class {
 /* The table of docs/SCHEDULING.md. `tier` 0 = agents in C; `idle` a tl_idle_policy; `policy` a tl_sched_policy. */
 tl_kernel_class tl_kernel_class_of(uint32_t tier, uint32_t idle, uint32_t policy);
 
-/* Applies it to the calling thread, and, as the kernel's autogroups make nice values count only within a session, to its session (of its own: see tl_spawn_worker()); pins it to `cpu` (-1 = leaves it) and prefers memory near that. */
-void tl_affinity_apply(const tl_kernel_class *wanted, int32_t cpu, char *note, size_t note_bytes);
+/* Pins the calling thread to `cpu` (-1 = leaves it where it is) and prefers memory near that. */
+void tl_affinity_pin(int32_t cpu, char *note, size_t note_bytes);
+/* Sets the calling thread's class, and, as the kernel's autogroups make nice values count only within a session, its session's nice value (of its own: see tl_spawn_worker()). */
+void tl_affinity_set_class(const tl_kernel_class *wanted, char *note, size_t note_bytes);
 /* Locks pages as they are touched, now and later; only where no limit could make a later allocation fail. */
 void tl_affinity_lock_memory(char *note, size_t note_bytes);
 /* Moves a mapping's pages near `cpu` on a machine with several memory nodes. */

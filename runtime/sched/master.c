@@ -353,7 +353,8 @@ static void claim_machine(tl_master *m) {
     const tl_kernel_class above = {.scheduler = SCHED_FIFO, .priority = TL_FIFO_MASTER, .nice = -20};
     int32_t first = -1;
     if (m->config.policy == TL_SCHED_ISOLATED) tl_affinity_cpus(&first, 1);
-    tl_affinity_apply(&above, first, m->page->note, sizeof m->page->note);
+    tl_affinity_pin(first, m->page->note, sizeof m->page->note);
+    tl_affinity_set_class(&above, m->page->note, sizeof m->page->note);
 }
 
 tl_status tl_master_create(const tl_master_config *config, tl_master **out) {

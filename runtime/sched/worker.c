@@ -35,6 +35,7 @@ struct tl_worker {
     uint32_t unlooked; /* duty cycles since */
     int64_t counted_ns;
     int64_t stall_limit_ns;
+    bool has_class;           /* its kernel class was asked for */
     int stopping;             /* tl_stop_why, 0 while running */
     int64_t orphaned_ns;      /* runtime time, 0 while there is a master */
     const tl_worker_page *io; /* of config.outlive */
@@ -55,9 +56,7 @@ static bool has_failed(const tl_worker *w) {
 }
 
 void tl_worker_fail(tl_worker *w, const char *why) {
-    if (has_failed(w)) return;
-    snprintf(w->page->failure, sizeof w->page->failure, "%s", why);
-    set_state(w, TL_WORKER_FAILED);
+    tl_worker_page_fail(w->page, why);
 }
 
 static void on_wake(struct ev_loop *loop, ev_io *watcher, int events) {
@@ -156,11 +155,18 @@ static void begin_page(tl_worker *w) {
 
 static void claim_machine(tl_worker *w) {
     const tl_worker_config *c = &w->config;
-    tl_kernel_class wanted = tl_kernel_class_of(c->tier, c->idle, c->policy);
     char *note = w->page->note;
-    tl_affinity_apply(&wanted, c->cpu, note, sizeof w->page->note);
+    tl_affinity_pin(c->cpu, note, sizeof w->page->note);
     tl_affinity_bring_near(c->own->header, c->own->bytes, c->cpu, note, sizeof w->page->note);
     if (c->lock_memory) tl_affinity_lock_memory(note, sizeof w->page->note);
+}
+
+/* Loading is over, which the kernel does not put off by tiers: an L3 would wait seconds for its turns on a busy machine, and an L1 would hold up what trades already. */
+static void take_class(tl_worker *w) {
+    if (w->has_class) return;
+    w->has_class = true;
+    tl_kernel_class wanted = tl_kernel_class_of(w->config.tier, w->config.idle, w->config.policy);
+    tl_affinity_set_class(&wanted, w->page->note, sizeof w->page->note);
 }
 
 tl_status tl_worker_create(const tl_worker_config *config, tl_worker **out) {
@@ -327,6 +333,7 @@ tl_status tl_worker_run(tl_worker *w) {
     int64_t begun_ns = 0;
     bool measured = false; /* whether the last duty cycle ran through to here, without others being let run */
     w->armed_ns = INT64_MAX;
+    take_class(w);
     if (!has_failed(w)) {
         /* A predecessor's event in hand: its agent has seen it, and the watchdog would take it for ours. */
         __atomic_store_n(&w->page->in_hand, 0, __ATOMIC_RELAXED);
@@ -356,6 +363,7 @@ tl_status tl_worker_run(tl_worker *w) {
 }
 
 tl_status tl_worker_confine(tl_worker *w) {
+    take_class(w); /* the filter will not let it */
     tl_status status = tl_confine(w->page->note, sizeof w->page->note);
     return status == TL_OK ? TL_OK : tl_error_prefix(status, "worker %s", w->name);
 }

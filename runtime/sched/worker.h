@@ -4,7 +4,7 @@
  * eventfd is written, a descriptor is ready, or an agent's next time is due (base/waker.h). A duty cycle reads the clock once and measures its own stall.
  *
  * The worker ends when it is told to stop (operator channel) and its agents have, or when an agent has failed: by tl_worker_fail(), or, in a room above this one, by
- * writing the page's `failure` and then TL_WORKER_FAILED into its `state`. When the master is gone (its end of the lifeline closes) a strategy's process is killed by the kernel, as its region holds
+ * tl_worker_page_fail(). When the master is gone (its end of the lifeline closes) a strategy's process is killed by the kernel, as its region holds
  * all; agents in C are stopped with TL_STOP_ORPHANED and have 2 s.
  */
 #ifndef TL_SCHED_WORKER_H
@@ -39,15 +39,15 @@ typedef struct tl_worker_config {
         outlive; /* orphaned, agents are asked to stop only once the worker of this region has ended (house: io's); NULL = at once */
 } tl_worker_config;
 
-/* Pins, sets class, nice and memory policy (what could not be had stands in the page's note), sets state LOADING. */
+/* Pins, sets memory policy (what could not be had stands in the page's note) and state LOADING. The kernel class of its tier comes when loading is over. */
 tl_status tl_worker_create(const tl_worker_config *config, tl_worker **out);
 void tl_worker_destroy(tl_worker *worker);
 tl_status tl_worker_add(tl_worker *worker, const tl_agent *agent);
 
-/* The last thing before running a strategy: no new privileges, and a system call filter that lets through what a strategy worker needs (docs/SECURITY.md lists it). TL_ERR_IO when the kernel refuses. */
+/* The last thing before running a strategy: its kernel class, no new privileges, and a system call filter that lets through what a strategy worker needs (docs/SECURITY.md lists it). TL_ERR_IO when the kernel refuses. */
 tl_status tl_worker_confine(tl_worker *worker);
 
-/* Runs until the end; state RUNNING, then STOPPED or FAILED. */
+/* Takes its kernel class and runs until the end; state RUNNING, then STOPPED or FAILED. */
 tl_status tl_worker_run(tl_worker *worker);
 
 /* An agent's failure: the worker ends with state FAILED and this sentence. */

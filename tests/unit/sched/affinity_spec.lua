@@ -78,6 +78,18 @@ describe("a worker's place", function()
     world = nil
   end)
 
+  it("has that class when it has loaded, not before", function()
+    world = worlds.create { { name = "w", tier = 3, policy = "priority", at_start = "hang" } }
+    C.tl_runtime_clock_start(world.master_page.clock, 0)
+    world:spawn "w"
+    world:await_state("w", C.TL_WORKER_LOADING)
+    local file = assert(io.open("/proc/" .. world.workers.w.pid .. "/stat"))
+    local words = {}
+    for word in file:read "*a":match "%) (.*)":gmatch "%S+" do words[#words + 1] = tonumber(word) or word end
+    file:close()
+    assert.same({ OTHER, 0 }, { words[39], words[17] })
+  end)
+
   it("is not inherited from a master above it", function()
     world = worlds.create { { name = "w" } }
     world:start { policy = C.TL_SCHED_PRIORITY }
