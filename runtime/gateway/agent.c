@@ -143,6 +143,7 @@ tl_status tl_gateway_agent_create(const tl_gateway_agent_config *config, tl_gate
     memset(agent, 0, sizeof *agent);
     agent->config = *config;
     agent->gateway = config->gateway;
+    agent->own_page = tl_region_find(config->own, "worker", NULL);
     agent->ns_per_tsc = tl_clock_ns_per_tsc();
     agent->kill_file = config->kill_file != NULL ? strdup(config->kill_file) : NULL;
     tl_status status = open_sections(agent);
@@ -410,6 +411,12 @@ static void update_counters(tl_gateway_agent *agent) {
     tl_pool_counts orders;
     tl_gateway_order_pool(agent->gateway, &orders);
     tl_pool_counters_set(&to->pool, &orders);
+}
+
+void agent_fail(tl_gateway_agent *agent, tl_status why) {
+    if (agent->failure != TL_OK) return;
+    agent->failure = why;
+    tl_worker_page_fail(agent->own_page, tl_error_text());
 }
 
 /* ---- the agent ---- */

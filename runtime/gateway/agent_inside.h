@@ -5,7 +5,6 @@
 #ifndef TL_GATEWAY_AGENT_INSIDE_H
 #define TL_GATEWAY_AGENT_INSIDE_H
 
-#include "memory/pool_counters.h"
 #include "base/counters.h"
 #include "base/worker_page.h"
 #include "gateway/agent.h"
@@ -14,6 +13,7 @@
 #include "gateway/outlet.h"
 #include "gateway/publisher.h"
 #include "gateway/state.h"
+#include "memory/pool_counters.h"
 
 #ifndef TL_CDEF
 
@@ -70,6 +70,7 @@ struct tl_gateway_agent {
     agent_counters counters;
     char *kill_file;
 
+    tl_worker_page *own_page;         /* NULL when its region has none */
     const tl_worker_page *venue_page; /* NULL when the venue's region has none */
 
     bool replaying;
@@ -107,6 +108,9 @@ void agent_tell(tl_gateway_agent *agent, uint32_t place, uint32_t kind, uint32_t
                 const void *payload, size_t bytes);
 /* A generation of a strategy attaches: the whole of what is its own, as messages. */
 void agent_attach(tl_gateway_agent *agent, uint32_t place, uint32_t epoch);
+
+/* It can no longer go on: the process ends with this error's sentence, and a successor may find more room. New orders are denied until then (gateway_down). */
+void agent_fail(tl_gateway_agent *agent, tl_status why);
 
 /* Writes the state into one of the two sections. False when it does not fit. Never between an input and its output. */
 bool agent_checkpoint(tl_gateway_agent *agent);

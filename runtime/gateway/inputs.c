@@ -37,13 +37,23 @@ bool agent_fits(const tl_gateway_agent *agent, const tl_gateway_record *record) 
     return !of_strategy || record->source < agent->config.strategy_count;
 }
 
+/* What waits is dropped; the last thing that the strategy is told is this. */
+static void cut(tl_gateway_agent *agent, const tl_gateway_record *record) {
+    logged_strategy *logged = &agent->logged.strategies[record->source];
+    agent->strategies[record->source].reports.made = record->input;
+    logged->cut = 0;
+    agent_tell(agent, record->source, TL_MESSAGE_CUT, (uint32_t)TL_NO_INSTRUMENT, 0, NULL, 0);
+    logged->cut = 1;
+}
+
+/* Not by agent_apply(): the output that there was no room for is still being drained. */
 void agent_cut(tl_gateway_agent *agent, uint32_t place) {
     outlet *out = &agent->strategies[place].reports;
     tl_gateway_record record = {
         .kind = TL_GATEWAY_CUT, .source = (uint16_t)place, .now_ns = agent->now_ns, .input = out->producer.position};
     agent->cut++;
     tl_gateway_log_append(&agent->log, &record, NULL, 0);
-    agent_apply(agent, &record, NULL);
+    cut(agent, &record);
 }
 
 void agent_tell(tl_gateway_agent *agent, uint32_t place, uint32_t kind, uint32_t instrument, int64_t word,
@@ -63,8 +73,8 @@ void agent_drain(tl_gateway_agent *agent) {
     for (uint32_t i = 0; i < gateway->command_count; i++) {
         const tl_command *command = &gateway->commands[i];
         if (TL_UNLIKELY(!outlet_push(&agent->venue, command, sizeof *command, NULL, 0)))
-            agent->failure = tl_error_set(TL_ERR_LIMIT, "the venue does not take commands: more than %llu wait",
-                                          (unsigned long long)agent->venue.queue_mask);
+            agent_fail(agent, tl_error_set(TL_ERR_LIMIT, "the venue does not take commands: more than %llu wait",
+                                           (unsigned long long)agent->venue.queue_mask));
         publisher_touch(&agent->published, gateway_id_of(command->order_id));
     }
     for (uint32_t i = 0; i < gateway->report_count; i++) {
@@ -147,8 +157,7 @@ void agent_apply(tl_gateway_agent *agent, const tl_gateway_record *record, const
         apply_link(agent, record);
         break;
     default: /* CUT */
-        agent->strategies[record->source].reports.made = record->input;
-        agent->logged.strategies[record->source].cut = 1;
+        cut(agent, record);
     }
     agent_drain(agent);
 }

@@ -17,7 +17,8 @@ typedef enum tl_message_kind {
     TL_MESSAGE_ORDER,    /* adopted */
     TL_MESSAGE_VENUE,    /* venue, link */
     TL_MESSAGE_ATTACHED, /* word: the strategy's report sequence as of the attach */
-    TL_MESSAGE_ACTION    /* reserved for corporate actions */
+    TL_MESSAGE_CUT, /* too many messages waited and were dropped; nothing more comes before the strategy has sent ATTACH again */
+    TL_MESSAGE_ACTION /* reserved for corporate actions */
 } tl_message_kind;
 
 /* An open order as the gateway has it; the payload of a TL_EVENT_ADOPT (w and two tails hold these 160 bytes). */

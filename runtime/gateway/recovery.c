@@ -111,9 +111,9 @@ bool agent_checkpoint(tl_gateway_agent *agent) {
         agent_cut(agent, longest);
         if (write_checkpoint(agent)) return true;
     }
-    agent->failure = tl_error_set(TL_ERR_LIMIT, "the gateway's state of %llu bytes does not fit its checkpoint of %llu",
-                                  (unsigned long long)tl_gateway_image_bytes(agent->gateway),
-                                  (unsigned long long)agent->checkpoint_bytes[0]);
+    agent_fail(agent, tl_error_set(TL_ERR_LIMIT, "the gateway's state of %llu bytes does not fit its checkpoint of %llu",
+                                   (unsigned long long)tl_gateway_image_bytes(agent->gateway),
+                                   (unsigned long long)agent->checkpoint_bytes[0]));
     return false;
 }
 

@@ -42,7 +42,8 @@ typedef enum tl_event_kind {
     TL_EVENT_VENUE, /* w: venue index, tl_venue_link */
     TL_EVENT_POSITION, /* three slots: the position as the gateway has it, holding a tl_position: sets the view's; part of an attach */
     TL_EVENT_ADOPT, /* three slots: an open order as the gateway has it, holding a tl_adopted (gateway/message.h): part of an attach */
-    TL_EVENT_ATTACHED, /* the attach is complete: open orders of the mirror that no ADOPT since named are gone; w: report sequence */
+    TL_EVENT_ATTACHED, /* the attach is complete: open orders of the mirror that no ADOPT since named are gone; w: report sequence, or -1: reports
+                          were lost, and an attach begins here */
     TL_EVENT_CHECKPOINT, /* the strategy's state was written down behind this record, on_save included */
     TL_EVENT_KINDS
 } tl_event_kind;

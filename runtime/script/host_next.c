@@ -343,7 +343,10 @@ static int apply(tl_host *h, const tl_event *event) {
         apply_attach(h, event);
         return 0;
     case TL_EVENT_ATTACHED:
-        tl_mirror_attached(h->mirror, event->ts_recv_ns);
+        if (event->w[0] < 0)
+            tl_mirror_attaching(h->mirror);
+        else
+            tl_mirror_attached(h->mirror, event->ts_recv_ns);
         return 0;
     case TL_EVENT_CHECKPOINT:
         h->checkpoint_due = true;

@@ -8,6 +8,8 @@
 #include "script/live_inside.h"
 #include "script/log_file.h"
 
+enum { ASK_NS = 1000000 /* between two looks at a full ring */ };
+
 /* ---- set-up ---- */
 
 static void *section(const tl_region *region, const char *name, uint64_t least, tl_status *status) {
@@ -357,7 +359,7 @@ void live_ask_attach(tl_live *live) {
                       .arrival_price = TL_ABSENT};
     uint64_t granted;
     tl_command *slot = tl_spsc_reserve(&live->commands, 1, &granted);
-    if (granted == 0) return; /* asked again by the next duty cycle */
+    if (granted == 0) return; /* the ring is full: the next duty cycle asks again */
     *slot = ask;
     tl_spsc_commit(&live->commands, 1);
     tl_waker_mark(&live->with.gateway_waker);
@@ -405,7 +407,7 @@ static void fail(tl_live *live) {
 static void publish(tl_live *live) {
     tl_worker_page *page = live->page;
     page->handled = tl_host_handled(live->host);
-    page->errors = tl_host_errors(live->host);
+    page->errors = live->errors_before + tl_host_errors(live->host);
     page->lua_bytes = tl_host_used_bytes(live->host);
     tl_pool_counts orders;
     tl_mirror_order_pool(live->mirror, &orders);
@@ -426,9 +428,10 @@ static uint32_t work(void *context, int64_t now_ns) {
     tl_status status = TL_OK;
     if (live->phase == LIVE_NEW) {
         status = live_recover(live);
-        if (status == TL_OK) live_ask_attach(live);
+        live->phase = LIVE_ASKING;
         live->appended++;
     }
+    if (status == TL_OK && live->phase == LIVE_ASKING) live_ask_attach(live);
     if (status == TL_OK) status = tl_host_drain(live->host);
     if (status == TL_OK && tl_host_checkpoint_due(live->host)) live_save(live);
     live_signal(live);
@@ -444,6 +447,7 @@ static uint32_t work(void *context, int64_t now_ns) {
 static int64_t next_ns(void *context) {
     const tl_live *live = context;
     if (live->phase == LIVE_NEW) return INT64_MIN;
+    if (live->phase == LIVE_ASKING) return live->now_ns + ASK_NS;
     if (live->phase != LIVE_RUNNING) return INT64_MAX;
     int64_t timer_ns = tl_host_next_timer_ns(live->host);
     int64_t bar_ns = live->with.bars ? tl_bars_next_close_ns(live->with.bars) : INT64_MAX;

@@ -22,6 +22,7 @@ enum {
 /* Its way through life, in this order. */
 typedef enum live_phase {
     LIVE_NEW = 0,
+    LIVE_ASKING,    /* the gateway is to be asked what there is */
     LIVE_ATTACHING, /* the gateway was asked what there is */
     LIVE_LOOKING,   /* the market is read from the latches */
     LIVE_RUNNING,
@@ -83,7 +84,8 @@ struct tl_live {
     uint64_t busy_ticks; /* of handlers in this drain */
     uint64_t appended;   /* records, in this drain */
     tl_decisions_hash decisions;
-    uint64_t sampled; /* sequence as of which they were published last */
+    uint64_t errors_before; /* handlers that raised before the state that this generation began from was a fresh one */
+    uint64_t sampled;       /* sequence as of which they were published last */
 
     uint8_t *wanted;      /* by instrument */
     uint64_t *skip_until; /* by instrument: ring positions below it are in what was read from its latch */

@@ -139,6 +139,14 @@ static bool take_message(tl_live *live, const tl_message *m, uint64_t sequence) 
         attached(live);
         return true;
     }
+    case TL_MESSAGE_CUT: {
+        int64_t words[1] = {-1};
+        if (!append_payload(live, TL_EVENT_ATTACHED, (uint32_t)TL_NO_INSTRUMENT, m->sent_ns, words, sizeof words, sequence))
+            return false;
+        live_line(live, 2, "reports were lost, as too many waited: the gateway is asked for orders and positions");
+        live->phase = LIVE_ASKING;
+        return true;
+    }
     default:
         return true;
     }
@@ -149,7 +157,9 @@ static void take_messages(tl_live *live) {
     const tl_message *messages = tl_spsc_poll(&live->messages, &there);
     if (there > live->batch) there = live->batch;
     uint64_t taken = 0;
-    while (taken < there && take_message(live, &messages[taken], live->messages.position + taken + 1))
+    /* Nothing behind a cut before the gateway was asked: what is sent until then, it knows. */
+    while (taken < there && live->phase != LIVE_ASKING &&
+           take_message(live, &messages[taken], live->messages.position + taken + 1))
         taken++;
     live->messages_taken = taken;
 }

@@ -21,7 +21,8 @@ typedef struct checkpoint_head {
     int64_t ts_ns;     /* of that record */
     tl_decisions_hash decisions;
     int64_t bars_closed_ns;
-    uint32_t crc; /* of the image */
+    uint64_t errors_before; /* as the strategy agent has it */
+    uint32_t crc;           /* of the image */
     uint32_t head_crc;
 } checkpoint_head;
 
@@ -94,6 +95,7 @@ static tl_status write_down(tl_live *live, uint64_t sequence, const char *text, 
                             .ts_ns = live->now_ns,
                             .decisions = live->decisions,
                             .bars_closed_ns = live->bars_closed_ns,
+                            .errors_before = live->errors_before,
                             .crc = crc_of(image.bytes, image.at)};
     head.head_crc = head_crc(&head);
     memcpy((uint8_t *)place + sizeof head.magic, (uint8_t *)&head + sizeof head.magic, sizeof head - sizeof head.magic);
@@ -167,6 +169,7 @@ tl_status live_find_checkpoint(tl_live *live) {
         if (!best || head->number > best->number) best = head;
     }
     live->checkpoint_at = live->log->end; /* a cold start saves when it has gone on for a while */
+    live->errors_before = live->page->errors;
     if (!best) live->checkpoint_at = 0;
     if (live->head->refused >= REFUSED || !best || !is_reached(live, best)) {
         live->head->refused = 0;
@@ -185,6 +188,7 @@ tl_status live_find_checkpoint(tl_live *live) {
     live->restored_at = best->position;
     live->decisions = best->decisions;
     live->bars_closed_ns = best->bars_closed_ns;
+    live->errors_before = best->errors_before;
     live->checkpoint_at = best->position;
     live->now_ns = best->ts_ns;
     return TL_OK;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/counters.h"
+#include "base/worker_page.h"
 #include "queue/channel.h"
 #include "venue/exchange_log.h"
 #include "venue/feed.h"
@@ -31,6 +32,7 @@ struct tl_paper {
     tl_spsc_producer market;
     tl_spsc_producer reports;
     tl_spsc_consumer commands;
+    tl_worker_page *page;     /* of its process; NULL where there is none */
     const tl_feed_head *feed; /* asks for whole books; NULL where there is none */
     uint64_t pictures;        /* asked for so far, and served */
     tl_delay_line entering;   /* of tl_command: taken a look at, not yet released */
@@ -352,17 +354,26 @@ static uint32_t go_on(tl_paper *p, int64_t now_ns) {
     return behind ? 0 : run(p, now_ns); /* until reports have left, nobody gets more of them */
 }
 
+/* What cannot be written down is not done: the process ends before anybody sees of it. */
+static void fail(tl_paper *p) {
+    if (p->log.no_memory)
+        tl_worker_page_fail(p->page, "no memory for the exchange's orders");
+    else if (p->uncommitted && tl_exchange_log_due_ns(&p->log) == NEVER)
+        tl_worker_page_fail(p->page, "the exchange's orders and reports do not fit its checkpoint");
+}
+
 static uint32_t work(void *state, int64_t now_ns) {
     tl_paper *p = state;
     p->now_ns = now_ns;
     if (TL_UNLIKELY(p->awaited)) return 0;
     uint32_t done = look_at_commands(p, now_ns);
-    if (TL_UNLIKELY(p->uncommitted)) p->uncommitted = !commit(p, now_ns);
+    if (TL_UNLIKELY(p->uncommitted)) p->uncommitted = p->log.no_memory || !commit(p, now_ns);
     if (!p->uncommitted && push_market(p)) {
         done += go_on(p, now_ns);
-        p->uncommitted = !commit(p, now_ns);
+        p->uncommitted = p->log.no_memory || !commit(p, now_ns);
         if (!p->uncommitted) push_market(p);
     }
+    if (TL_UNLIKELY(p->uncommitted)) fail(p);
     done += send_reports(p, now_ns);
     if (done > 0) tl_waker_flush(p->with.wakers, p->with.waker_count);
     return done;
@@ -441,6 +452,7 @@ static tl_status attach(tl_paper *p) {
         return tl_error_prefix(TL_ERR_NOT_FOUND, "the paper venue");
     p->feed = tl_region_find(io, "latches", NULL);
     if (p->feed != NULL) p->pictures = __atomic_load_n(&p->feed->pictures, __ATOMIC_ACQUIRE);
+    p->page = tl_region_find(own, "worker", NULL);
     allot_counters(p);
     tl_status status = tl_channel_producer(&p->market, market, in_market, p->with.market_capacity, sizeof(tl_event));
     if (status == TL_OK)

@@ -250,6 +250,51 @@ describe("a gateway agent", function()
     assert.equal("new", w:venue_words())
   end)
 
+  it("sends what leads to a cut once, as if the strategy had read all", function()
+    local function commands(reads, before)
+      new { report_capacity = 16, order_capacity = 16, position_capacity = 1, command_capacity = 8192, venue_command_capacity = 4096 }
+      w:quote(1000000, 1000200)
+      local id = w:order(1, "buy", 100000, 990000, { group = 1, link = C.TL_LINK_BRACKET_ENTRY })
+      w:order(1, "sell", 100000, 1100000, { group = 1, link = C.TL_LINK_BRACKET_LEG })
+      w:order(1, "sell", 100000, 1200000, { group = 1, link = C.TL_LINK_BRACKET_LEG })
+      w:work()
+      for i = 1, before do w:send(1, "cancel", { order_id = i }) end
+      local words, execution = {}, 0
+      for _ = 1, 3000 do -- each fill of the entry is a report, and more of the legs a command each
+        execution = execution + 1
+        w:answer(id, "fill", { price = 990000, quantity = 1, execution_id = execution })
+        w:work()
+        for _, c in ipairs(w:venue_commands()) do
+          words[#words + 1] = ("%s %d %d"):format(c.kind, c.id - id, c.quantity)
+          if c.id ~= id then w:answer(c.id, c.kind == "new" and "accepted" or "replaced", { quantity = c.quantity, price = 1100000 }) end
+        end
+        w:work()
+        if reads then w:told(1) end
+      end
+      w:later()
+      local cut = C.tl_counter_find(ffi.cast("tl_counter *", w:section("io", "counters")), 256, "gateway.reports_cut")
+      assert.equal(reads and 0 or 1, tonumber(cut))
+      w:close()
+      return words
+    end
+    local all = commands(true, 0)
+    assert.is_true(#all > 6000)
+    for before = 0, 2 do assert.same(all, commands(false, before)) end -- so that it is the fill once at which there is no room
+    w = nil
+  end)
+
+  it("that cannot write down its state ends with a sentence", function()
+    new { checkpoint_bytes = 65536 }
+    local page = ffi.cast("tl_worker_page *", w:section("io", "worker"))
+    w:quote(1000000, 1000200)
+    for i = 1, 3000 do
+      w:send(1, "cancel", { order_id = 1000 + i })
+      if i % 100 == 0 then w:work() w:told(1) end
+    end
+    assert.equal(C.TL_WORKER_FAILED, page.state)
+    assert.matches("the gateway's state of %d+ bytes does not fit its checkpoint of 65536", ffi.string(page.failure))
+  end)
+
   it("tells strategies of the venue's process", function()
     new { page = true }
     local page = ffi.cast("tl_worker_page *", w:section("house", "worker"))

@@ -46,7 +46,7 @@ function World:set_up()
   local inner = C.tl_channel_in_bytes()
   local checkpoint = o.checkpoint_bytes or C.tl_gateway_agent_checkpoint_bytes(o.instruments, #o.names, o.order_capacity, o.position_capacity)
   local io = {
-    { "counters", 256 * 64 }, { "stages", ffi.sizeof "tl_stages" }, { "in:venue.reports", inner },
+    { "worker", ffi.sizeof "tl_worker_page" }, { "counters", 256 * 64 }, { "stages", ffi.sizeof "tl_stages" }, { "in:venue.reports", inner },
     { "out:venue.commands", channel_out(o.venue_command_capacity, "tl_command") },
     { "gateway.log", C.tl_gateway_log_bytes(o.log_slots) }, { "gateway.checkpoint.0", checkpoint }, { "gateway.checkpoint.1", checkpoint },
     { "positions", C.tl_published_positions_bytes(o.position_capacity) }, { "orders", C.tl_published_orders_bytes(o.order_capacity) },
@@ -217,7 +217,7 @@ end
 
 local message, command = ffi.new "tl_message", ffi.new "tl_command"
 local message_names = {}
-for _, name in ipairs { "none", "report", "position", "order", "venue", "attached", "action" } do
+for _, name in ipairs { "none", "report", "position", "order", "venue", "attached", "cut", "action" } do
   message_names[C["TL_MESSAGE_" .. name:upper()]] = name
 end
 

@@ -75,6 +75,75 @@ describe("a strategy agent", function()
     assert.same({ "denied ring_full denied", "6 denied, 64 open" }, world:lines_of())
   end)
 
+  it("asks the gateway anew when its reports were cut: orders and positions are right again, and only then the market goes on", function()
+    local world = new [[
+      function s:on_quote(q)
+        log.info("%g, holds %g, %d open", q.bid, snapshot.position("AAPL").quantity, order.count "AAPL")
+        if self.sent ~= 2 then self.sent = (self.sent or 0) + 1 order.buy("AAPL", 10, q.bid) end
+      end
+      function s:on_order(o) log.info("%s %g", o.status, o.filled) order.sell("AAPL", 1, 200) end
+    ]]
+    world:attach()
+    world:quote("AAPL", 150.00, 150.10):quote("AAPL", 150.01, 150.10):cycle()
+    local sent = world:take()
+    world:report(sent[1], "TL_REPORT_ACCEPTED"):message("TL_MESSAGE_CUT", {}):quote("AAPL", 150.02, 150.10):cycle()
+    local asked = world:take()
+    assert.same({ 2, C.TL_COMMAND_NEW, C.TL_COMMAND_ATTACH, 1 }, { #asked, asked[1].kind, asked[2].kind, asked[2].epoch })
+    assert.same({ "150, holds 0, 0 open", "150.01, holds 0, 1 open", "reports were lost, as too many waited: the gateway is asked for orders and positions",
+      "new 0" }, world:lines_of())
+    -- The first order is gone with its fills, the second is half filled, the third is on its way.
+    world:message("TL_MESSAGE_POSITION", { instrument = 0, position = ffi.new("tl_position", { quantity = 15, fills = 2 }) })
+    for i, filled in pairs { [2] = 5 } do
+      world:message("TL_MESSAGE_ORDER", { adopted = { last = sent[i], filled = filled, wanted_price = sent[i].price, wanted_quantity = 10,
+        status = C.TL_ORDER_PARTIALLY_FILLED, before = C.TL_ORDER_PARTIALLY_FILLED } })
+    end
+    world:message("TL_MESSAGE_ORDER", { adopted = { last = asked[1], wanted_price = asked[1].price, wanted_quantity = 1,
+      status = C.TL_ORDER_PENDING_NEW, before = C.TL_ORDER_PENDING_NEW } })
+    world:message("TL_MESSAGE_ATTACHED", { word = 9 }):cycle()
+    assert.same({ "150.02, holds 15, 2 open" }, world:lines_of())
+  end)
+
+  it("asks when there is room, if its predecessor left the ring full, and works through the log once", function()
+    local world = new [[
+      function s:on_start() log.info "start" end
+      function s:on_quote(q) for i = 1, 64 do order.buy("AAPL", i, q.bid) end end
+    ]]
+    world:attach()
+    world:quote("AAPL", 150.00, 150.10):cycle()
+    local decisions = world:decisions().commands
+    world:die()
+    world:revive()
+    for _ = 1, 5 do world:work() end
+    assert.is_true(world.agent.next_ns(world.agent.state) < world:now() + 2000000)
+    assert.equal(decisions, world:decisions().commands)
+    assert.equal(64, #world:take())
+    world:attach()
+    assert.same({ "start", "start" }, world:lines_of()) -- once a life
+    assert.equal(decisions, world:decisions().commands)
+  end)
+
+  it("counts errors over its generations, from a checkpoint or without one", function()
+    local world = new [[
+      function s:on_quote(q) log.info "quote" error "no" end
+    ]]
+    local page, raised = world:section("worker", "tl_worker_page *"), 0
+    local function quote()
+      world:quote("AAPL", 150.00, 150.10):cycle()
+      for _, line in ipairs(world:lines_of()) do raised = raised + (line == "quote" and 1 or 0) end
+      assert.equal(raised, tonumber(page.errors))
+    end
+    world:attach()
+    for _ = 1, 3 do quote() end
+    for life = 1, 4 do
+      if life == 2 then for i = 0, 1 do ffi.fill(world:section("checkpoint." .. i), 4096) end end
+      world:die()
+      world:revive()
+      world:attach()
+      quote()
+    end
+    assert.is_true(raised >= 7)
+  end)
+
   it("keeps timers, and takes one only when its turn in the log has come", function()
     local world = new [[
       function s:on_start()
