@@ -105,7 +105,9 @@ end
 
 --- Everything that was sent is answered, and no order is left.
 function Model:finish(cycle)
-  for _, order in ipairs(self.open) do
+  local open = {}
+  for i, order in ipairs(self.open) do open[i] = order end -- a cycle may close some
+  for _, order in ipairs(open) do
     repeat
       local sent = self.bench:send { kind = C.TL_COMMAND_CANCEL, order_id = order.id, strategy = order.id % 3 }
       if not sent then cycle() end
