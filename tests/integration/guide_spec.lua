@@ -1,16 +1,21 @@
--- The newcomer's path, literally: the shell blocks of the README and of the guide run one after the other in a folder of their own, all but `make`.
+-- The newcomer's path, literally: the shell blocks of the README and of the guide run one after the other in a folder of their own, all but `make`; live instances in a
+-- place of their own.
 local cli = require "integration.cli"
+local live = require "integration.live"
 
 describe("a newcomer", function()
-  local folder
+  local folder, shm
 
   before_each(function()
-    folder = cli.folder()
+    folder, shm = cli.folder(), live.folder()
     local setup = "cd '%s' && mkdir build && ln -s '%s' build/tidelock && ln -s \"$OLDPWD/scripts\" scripts"
     assert.equal(0, os.execute(setup:format(folder, cli.binary)))
     assert.equal(0, (cli.run(("generate --seed 42 --symbols 2 --messages 60000 --out '%s/build/demo.itch'"):format(folder))))
   end)
-  after_each(function() cli.remove(folder) end)
+  after_each(function()
+    cli.remove(folder)
+    cli.remove(shm)
+  end)
 
   --- Runs a page's blocks: a Lua block that begins with `-- NAME.lua` is a file to write, a shell block is to be typed.
   local function follow(page)
@@ -21,7 +26,7 @@ describe("a newcomer", function()
       if language == "sh" then
         local lines = {}
         for line in block:gmatch "[^\n]+" do
-          if not line:match "^make" then lines[#lines + 1] = line end
+          if not line:match "^make" then lines[#lines + 1] = (line:gsub("tidelock run %S+", "%0 --shm-dir " .. shm)) end
         end
         typed = typed + #lines
         local script = cli.write(folder .. "/block.sh", table.concat(lines, "\n") .. "\n")
