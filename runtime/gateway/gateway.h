@@ -197,5 +197,7 @@ tl_status tl_gateway_limit_account(tl_gateway *gateway, uint32_t account, const 
 /* One limit by its name in the configuration ("max_position"; money in whole units): of a strategy's id, or of the account -1 - target. TL_ERR_NOT_FOUND for a name or a
  * target that does not exist, TL_ERR_ARGUMENT for a value that no limit can have. */
 tl_status tl_gateway_limit_named(tl_gateway *gateway, int64_t target, const char *name, double value);
+/* Whether there is such a limit and it may have that value. */
+tl_status tl_gateway_limit_check(const char *name, double value);
 
 #endif

@@ -47,6 +47,11 @@ static tl_status set(tl_risk_limits *limits, const char *name, double value) {
     return tl_error_set(TL_ERR_NOT_FOUND, "there is no limit %s", name);
 }
 
+tl_status tl_gateway_limit_check(const char *name, double value) {
+    tl_risk_limits limits;
+    return set(&limits, name, value);
+}
+
 tl_status tl_gateway_limit_named(tl_gateway *gateway, int64_t target, const char *name, double value) {
     const ledger *sums = NULL;
     if (target >= 0 && target < STRATEGY_IDS && gateway->strategy_index[target] != 0)

@@ -29,7 +29,7 @@ end
 local requests = {}
 
 function requests.status(session)
-  return { status = cjson.decode(status.json(session.view:read())) }
+  return { status = status.object(session.view:read()) }
 end
 
 --- { "request": "kill-switch", "on": true, "account": "main" }
@@ -60,6 +60,7 @@ function requests.limit(session, request)
   if not known then error(nearest.sentence("limit", tostring(request.name), LIMITS), 0) end
   local value = tonumber(request.value)
   if not value or value ~= value or value < 0 or value == math.huge then error(("value: %s is no limit"):format(tostring(request.value)), 0) end
+  check(C.tl_gateway_limit_check(request.name, value)) -- the gateway answers nobody
   local record = ffi.new("tl_operator", { kind = C.TL_OPERATOR_LIMIT, target = target, value = value })
   ffi.copy(record.text, request.name)
   operate(session, "io", record)

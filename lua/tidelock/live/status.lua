@@ -284,8 +284,8 @@ end
 
 --- The object of `--json`: of `status` and of `run` alike.
 ---@param now table as of read()
----@return string
-function M.json(now)
+---@return table for report/json.lua
+function M.object(now)
   local workers, strategies, latency, accounts = {}, {}, {}, {}
   for _, w in ipairs(now.workers) do
     workers[w.name] = { generation = w.generation, deaths = w.deaths, stalls = w.stalls, stall_max_ns = w.stall_max_ns, kills = w.kills, state = w.state,
@@ -302,9 +302,14 @@ function M.json(now)
       count = l.count or 0 }
   end
   for _, a in ipairs(now.accounts) do accounts[a.name] = { equity = a.equity, cash = a.cash, killed = a.killed, open_orders = a.open_orders } end
-  return json.encode({ instance = now.instance, state = now.state, uptime_ns = now.uptime_ns, recovered = now.recovered, events = now.events,
+  return { instance = now.instance, state = now.state, uptime_ns = now.uptime_ns, recovered = now.recovered, events = now.events,
     orders = now.orders, fills = now.fills, denies = now.denies, expired_orders = now.expired_orders, latency = latency, workers = workers,
-    strategies = strategies, accounts = accounts, killed = now.killed }, true)
+    strategies = strategies, accounts = accounts, killed = now.killed }
+end
+
+--- Its text, a member a line.
+function M.json(now)
+  return json.encode(M.object(now), true)
 end
 
 return M
