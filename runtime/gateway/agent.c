@@ -244,7 +244,9 @@ static void take_command(tl_gateway_agent *agent, uint32_t place, const tl_comma
     uint64_t from = tl_clock_tsc();
     advance(agent, tl_runtime_clock_ns(agent->config.clock));
     int64_t since = agent->now_ns - command.ts_ns;
-    if (since >= 0 && since < TL_NS_PER_S * 60LL) tl_histogram_record(&agent->stages->of[TL_LATENCY_ORDER], since);
+    bool measured = command.kind != TL_COMMAND_ATTACH; /* once a generation, while it loads */
+    if (measured && since >= 0 && since < TL_NS_PER_S * 60LL)
+        tl_histogram_record(&agent->stages->of[TL_LATENCY_ORDER], since);
     /* In another's name it is nobody's. */
     if (TL_UNLIKELY(command.strategy != one->config.id)) command.strategy = UINT32_MAX;
     tl_gateway_record record = {.kind = TL_GATEWAY_COMMAND, .source = (uint16_t)place, .input = input};
@@ -252,7 +254,7 @@ static void take_command(tl_gateway_agent *agent, uint32_t place, const tl_comma
     agent_log_marks(agent, instrument_of(agent->gateway, command.order_id, command.instrument));
     agent_input(agent, &record, &command, sizeof command / TL_GATEWAY_SLOT_BYTES);
     int64_t worked = (int64_t)((double)(tl_clock_tsc() - from) * agent->ns_per_tsc);
-    tl_histogram_record(&agent->stages->of[TL_LATENCY_GATEWAY], worked);
+    if (measured) tl_histogram_record(&agent->stages->of[TL_LATENCY_GATEWAY], worked);
 }
 
 /* Up to `most` commands of a strategy, none of a generation after `epoch`. */
