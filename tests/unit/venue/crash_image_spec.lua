@@ -110,7 +110,7 @@ describe("a death at any instruction", function()
         second:kill_venue()
       end)
       if not images then return pending "processes cannot be traced here" end
-      assert.is_true(images > 100, images .. " images")
+      assert.is_true(images > 50, images .. " images")
     end)
   end
 end)
