@@ -1,97 +1,60 @@
 #include "exchange/own_orders.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "memory/vmem.h"
+#include "base/id_map.h"
 
-enum { MAX_OPEN = 1 << 22, FIRST_BUCKETS = 1024 };
+enum { MAX_OPEN = 1 << 22, FIRST_IDS = 512 };
 
 struct tl_own_orders {
-    tl_own_order *all; /* in reserved memory */
-    uint32_t *buckets; /* handles, 0 = free; at most half full */
-    uint32_t mask;
-    uint32_t used; /* handles ever used */
-    uint32_t free; /* chained by `next` */
-    uint32_t open;
-    tl_vmem memory;
+    tl_own_order *all; /* the pool's, by handle */
+    tl_pool *pool;
+    tl_id_map ids;
 };
-
-static inline uint32_t bucket_of(const tl_own_orders *orders, uint64_t id) {
-    uint64_t h = id * 0x9e3779b97f4a7c15u;
-    return (uint32_t)(h >> 32) & orders->mask;
-}
 
 tl_own_orders *tl_own_orders_create(void) {
     tl_own_orders *orders = calloc(1, sizeof *orders);
     if (orders == NULL) return NULL;
-    orders->buckets = calloc(FIRST_BUCKETS, sizeof *orders->buckets);
-    if (orders->buckets == NULL || tl_vmem_reserve(&orders->memory, (size_t)MAX_OPEN * sizeof(tl_own_order)) != TL_OK) {
-        free(orders->buckets);
-        free(orders);
+    if (tl_id_map_init(&orders->ids, FIRST_IDS) != TL_OK ||
+        tl_pool_create(sizeof(tl_own_order), MAX_OPEN, &orders->pool) != TL_OK) {
+        tl_own_orders_destroy(orders);
         return NULL;
     }
-    orders->all = orders->memory.base;
-    orders->mask = FIRST_BUCKETS - 1;
-    orders->used = 1;
+    TL_STATIC_ASSERT(sizeof(tl_own_order) % TL_CACHE_LINE_BYTES == 0, "the pool's objects are an array");
+    orders->all = (tl_own_order *)tl_pool_objects(orders->pool) - 1;
     return orders;
 }
 
 void tl_own_orders_destroy(tl_own_orders *orders) {
     if (orders == NULL) return;
-    tl_vmem_release(&orders->memory);
-    free(orders->buckets);
+    tl_pool_destroy(orders->pool);
+    tl_id_map_close(&orders->ids);
     free(orders);
 }
 
-static void place(tl_own_orders *orders, uint32_t handle) {
-    uint32_t at = bucket_of(orders, orders->all[handle].id);
-    while (orders->buckets[at] != 0)
-        at = (at + 1) & orders->mask;
-    orders->buckets[at] = handle;
-}
-
-static bool grow(tl_own_orders *orders) {
-    uint32_t *old = orders->buckets, old_count = orders->mask + 1;
-    uint32_t *fresh = calloc((size_t)old_count * 2, sizeof *fresh);
-    if (fresh == NULL) return false;
-    orders->buckets = fresh;
-    orders->mask = old_count * 2 - 1;
-    for (uint32_t i = 0; i < old_count; i++)
-        if (old[i] != 0) place(orders, old[i]);
-    free(old);
-    return true;
-}
-
 uint32_t tl_own_orders_find(const tl_own_orders *orders, uint64_t id) {
-    for (uint32_t at = bucket_of(orders, id); orders->buckets[at] != 0; at = (at + 1) & orders->mask)
-        if (orders->all[orders->buckets[at]].id == id) return orders->buckets[at];
-    return 0;
+    return tl_id_map_find(&orders->ids, id);
 }
 
 uint32_t tl_own_orders_add(tl_own_orders *orders, tl_own_list *list, uint64_t id) {
     if (tl_own_orders_find(orders, id) != 0) return 0;
-    if (orders->open * 2 > orders->mask && !grow(orders)) return 0;
-    uint32_t handle = orders->free;
-    if (handle != 0)
-        orders->free = orders->all[handle].next;
-    else if (orders->used < MAX_OPEN)
-        handle = orders->used++;
-    else
+    tl_pool_handle handle;
+    tl_own_order *order = tl_pool_acquire(orders->pool, &handle, __func__);
+    if (order == NULL) return 0;
+    if (!tl_id_map_put(&orders->ids, id, handle.slot)) {
+        tl_pool_release(orders->pool, handle);
         return 0;
-    tl_own_order *order = &orders->all[handle];
-    memset(order, 0, sizeof *order);
+    }
     order->id = id;
+    order->generation = handle.generation;
     order->previous = list->last;
     if (list->last != 0)
-        orders->all[list->last].next = handle;
+        orders->all[list->last].next = handle.slot;
     else
-        list->first = handle;
-    list->last = handle;
+        list->first = handle.slot;
+    list->last = handle.slot;
     list->count++;
-    orders->open++;
-    place(orders, handle);
-    return handle;
+    return handle.slot;
 }
 
 static void take_off_rank(tl_own_orders *orders, tl_own_list *list, tl_own_order *order) {
@@ -127,19 +90,7 @@ void tl_own_orders_rest(tl_own_orders *orders, tl_own_list *list, uint32_t handl
 void tl_own_orders_remove(tl_own_orders *orders, tl_own_list *list, uint32_t handle) {
     tl_own_order *order = &orders->all[handle];
     take_off_rank(orders, list, order);
-    uint32_t hole = bucket_of(orders, order->id);
-    while (orders->buckets[hole] != handle)
-        hole = (hole + 1) & orders->mask;
-    for (uint32_t at = hole;;) { /* moves back what probed past the hole */
-        at = (at + 1) & orders->mask;
-        if (orders->buckets[at] == 0) break;
-        uint32_t home = bucket_of(orders, orders->all[orders->buckets[at]].id);
-        if (((at - home) & orders->mask) >= ((at - hole) & orders->mask)) {
-            orders->buckets[hole] = orders->buckets[at];
-            hole = at;
-        }
-    }
-    orders->buckets[hole] = 0;
+    tl_id_map_remove(&orders->ids, order->id);
     if (order->previous != 0)
         orders->all[order->previous].next = order->next;
     else
@@ -149,9 +100,7 @@ void tl_own_orders_remove(tl_own_orders *orders, tl_own_list *list, uint32_t han
     else
         list->last = order->previous;
     list->count--;
-    orders->open--;
-    order->next = orders->free;
-    orders->free = handle;
+    tl_pool_release(orders->pool, (tl_pool_handle){.slot = handle, .generation = order->generation});
 }
 
 tl_own_order *tl_own_orders_at(tl_own_orders *orders, uint32_t handle) {
@@ -159,7 +108,11 @@ tl_own_order *tl_own_orders_at(tl_own_orders *orders, uint32_t handle) {
 }
 
 uint32_t tl_own_orders_open(const tl_own_orders *orders) {
-    return orders->open;
+    return orders->ids.count;
+}
+
+void tl_own_orders_count(const tl_own_orders *orders, tl_pool_counts *counts) {
+    tl_pool_count(orders->pool, counts);
 }
 
 void tl_own_order_from(tl_own_order *order, const tl_command *command, int64_t now_ns) {

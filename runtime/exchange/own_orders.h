@@ -1,12 +1,13 @@
 /* Own orders that are open at the simulated venue: found by id, walked by instrument in the order of their arrival.
  *
- * A slot's index is its handle, stable while the order is open; 0 is none. Single owner; no allocation after creation (slots are reserved memory,
- * the index doubles).
+ * An order's slot in the pool (memory/pool.h) is its handle here, stable while the order is open; 0 is none. Single owner; no allocation after creation but for the index, which
+ * doubles.
  */
 #ifndef TL_EXCHANGE_OWN_ORDERS_H
 #define TL_EXCHANGE_OWN_ORDERS_H
 
 #include "exchange/engine.h"
+#include "memory/pool.h"
 
 /* Where an order is in its life, beyond being open. */
 typedef enum tl_own_stage {
@@ -17,14 +18,14 @@ typedef enum tl_own_stage {
 } tl_own_stage;
 
 typedef struct tl_own_order {
-    uint64_t id;           /* the strategy's order id */
-    int64_t quantity;      /* total, mantissa */
-    int64_t filled;        /* mantissa */
-    int64_t price;         /* limit, mantissa; TL_ABSENT for none */
-    int64_t stop_price;    /* mantissa; TL_ABSENT for none; a trailing stop's moves */
-    int64_t offset;        /* trailing: see tl_command */
-    int64_t display;       /* iceberg: see tl_command */
-    int64_t expire_ns;     /* 0 = none */
+    uint64_t id TL_ALIGNED(64); /* the strategy's order id */
+    int64_t quantity;           /* total, mantissa */
+    int64_t filled;             /* mantissa */
+    int64_t price;              /* limit, mantissa; TL_ABSENT for none */
+    int64_t stop_price;         /* mantissa; TL_ABSENT for none; a trailing stop's moves */
+    int64_t offset;             /* trailing: see tl_command */
+    int64_t display;            /* iceberg: see tl_command */
+    int64_t expire_ns;          /* 0 = none */
     int64_t rest_price;    /* where it stands in the engine's book or among displayed sizes; TL_ABSENT when it does not */
     int64_t rest_quantity; /* what it shows there */
     int64_t told_ahead;    /* its place in the queue as last told; TL_ABSENT before */
@@ -37,6 +38,7 @@ typedef struct tl_own_order {
     uint32_t instrument;   /* what it trades */
     uint32_t owner;        /* strategy + 1 */
     uint32_t flags;        /* TL_FLAG_* */
+    uint32_t generation;   /* of its slot */
     uint32_t next;         /* handle of the one that came after it in its instrument */
     uint32_t previous;     /* and before it */
     uint32_t rest_next;    /* handle of the next worse among those of its side that stand in the engine's book */
@@ -85,6 +87,7 @@ tl_engine_order tl_own_order_for_engine(const tl_own_order *order);
 void tl_own_order_from(tl_own_order *order, const tl_command *command, int64_t now_ns);
 
 uint32_t tl_own_orders_open(const tl_own_orders *orders);
+void tl_own_orders_count(const tl_own_orders *orders, tl_pool_counts *counts);
 
 #ifndef TL_CDEF
 /* Whether price `a` is nearer to the other side than `b`. */

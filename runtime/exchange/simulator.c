@@ -456,6 +456,10 @@ void tl_simulator_adjust(tl_simulator *s, uint32_t strategy, uint32_t instrument
     tl_venue_absorb(&s->venue, instrument);
 }
 
+void tl_simulator_order_pool(const tl_simulator *s, tl_pool_counts *counts) {
+    tl_own_orders_count(s->venue.own, counts);
+}
+
 void tl_simulator_tell_anew(tl_simulator *s) {
     for (uint32_t i = 0; i < s->venue.prepared; i++) {
         if (s->venue.of[i].want == 0) continue;

@@ -16,6 +16,7 @@
 #include "market/calendar.h"
 #include "market/csv.h"
 #include "market/itch.h"
+#include "memory/pool.h"
 
 typedef struct tl_simulator tl_simulator;
 
@@ -110,6 +111,9 @@ void tl_simulator_adjust(tl_simulator *simulator, uint32_t strategy, uint32_t in
 /* The whole present book, quote and state of each wanted instrument come out between two TL_EVENT_GAP, of which the first has w[1] = 1: what was known of its
  * book before is to be forgotten. */
 void tl_simulator_tell_anew(tl_simulator *simulator);
+
+/* The pool of own orders that are open. */
+void tl_simulator_order_pool(const tl_simulator *simulator, tl_pool_counts *counts);
 
 /* The market events since the last clear, as slots (a tail follows its head directly); ts_ns is exchange time, the rest is left to the
  * caller. */

@@ -109,6 +109,10 @@ void *tl_pool_get(tl_pool *pool, tl_pool_handle handle) {
     return lives(pool, handle) ? pool->objects + (handle.slot - 1) * pool->stride : NULL;
 }
 
+void *tl_pool_objects(tl_pool *pool) {
+    return pool->objects;
+}
+
 void tl_pool_count(const tl_pool *pool, tl_pool_counts *counts) {
     *counts = pool->counts;
 }

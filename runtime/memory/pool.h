@@ -35,6 +35,8 @@ void tl_pool_destroy(tl_pool *pool);
 
 /* A zeroed object, NULL when the pool is empty. `site` names the caller (kept for each live object in debug builds, TL_POOL_SITES). */
 void *tl_pool_acquire(tl_pool *pool, tl_pool_handle *handle, const char *site);
+/* The object of slot s begins (s - 1) strides behind this; a stride is object_bytes where that is a multiple of a cache line. For an owner that keeps slots of what it knows to be alive. */
+void *tl_pool_objects(tl_pool *pool);
 /* False, counted, for a handle that is stale. */
 bool tl_pool_release(tl_pool *pool, tl_pool_handle handle);
 /* The object of a handle, NULL (counted) when it is stale. */

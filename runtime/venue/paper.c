@@ -5,6 +5,7 @@
 
 #include "base/counters.h"
 #include "base/worker_page.h"
+#include "memory/pool_counters.h"
 #include "queue/channel.h"
 #include "venue/exchange_log.h"
 #include "venue/feed.h"
@@ -22,6 +23,7 @@ enum {
 
 typedef struct counters {
     tl_counter *commands, *reports, *fills, *events, *waits;
+    tl_pool_counters orders;
 } counters;
 
 struct tl_paper {
@@ -329,6 +331,9 @@ static bool commit(tl_paper *p, int64_t now_ns) {
     if (now_ns >= p->next_checkpoint_ns || tl_exchange_log_is_long(&p->log)) {
         tl_exchange_log_checkpoint(&p->log, p->crowd);
         p->next_checkpoint_ns = now_ns + CHECKPOINT_NS;
+        tl_pool_counts orders;
+        tl_simulator_order_pool(p->simulator, &orders);
+        tl_pool_counters_set(&p->count.orders, &orders);
     }
     return true;
 }
@@ -438,6 +443,7 @@ static void allot_counters(tl_paper *p) {
                                  .fills = tl_counter_allot(all, capacity, "venue.fills"),
                                  .events = tl_counter_allot(all, capacity, "venue.market.slots"),
                                  .waits = tl_counter_allot(all, capacity, "venue.market.waits")};
+    tl_pool_counters_allot(&p->count.orders, all, capacity, "venue.orders");
 }
 
 static tl_status attach(tl_paper *p) {
