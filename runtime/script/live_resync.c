@@ -80,7 +80,7 @@ static bool read_latch(const tl_live *live, uint32_t instrument, tl_feed_market 
 }
 
 bool live_resync_next(tl_live *live) {
-    /* Latches that are behind what was read of the ring would lack what was not wanted then. They follow within the feed's duty cycle. */
+    /* Latches that are behind what was read of the ring would lack what was not wanted then. They follow when the feed rests, or within 1024 slots. */
     if (__atomic_load_n(&live->feed.head->latched, __ATOMIC_ACQUIRE) < live->feed.position) return false;
     live_resync r = live->resyncs[0];
     tl_feed_market market;

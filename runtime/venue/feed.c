@@ -13,9 +13,10 @@
 enum {
     HEAD_BYTES = 4096, /* of the section "latches" */
     LINE = 128,
-    BATCH = 64,         /* records that are published at once */
-    LEAST_RING = 1024,  /* a batch is at most a quarter of it */
-    BATCHES_A_CYCLE = 4 /* so many in a duty cycle at most */
+    BATCH = 64,          /* records that are published at once */
+    LEAST_RING = 1024,   /* a batch is at most a quarter of it */
+    BATCHES_A_CYCLE = 4, /* so many in a duty cycle at most */
+    LATCH_LAG = 1024     /* slots that latches may be behind the ring, and at most an eighth of it */
 };
 
 #define NEVER INT64_MAX
@@ -37,6 +38,7 @@ struct tl_feed {
     market *markets;        /* by instrument */
     uint32_t *touched;      /* instruments whose latches lag behind */
     uint32_t touched_count;
+    uint32_t latch_lag; /* slots */
     uint32_t instruments;
     tl_stages *stages;
     tl_counter *events, *lost;
@@ -187,7 +189,7 @@ static void publish(tl_feed *f) {
     }
     if (f->stages != NULL) measure(f);
     if (f->events != NULL) tl_counter_add(f->events, f->records);
-    write_latches(f);
+    if (f->ring.position - f->ring.head->latched >= f->latch_lag) write_latches(f);
     f->slots = f->records = 0;
 }
 
@@ -214,6 +216,7 @@ static void tell(tl_feed *f, int kind, uint32_t instrument, const int64_t w[4], 
 /* A gap is told when the latches hold all that was before it: who reads them then has lost nothing. */
 static void tell_gap(tl_feed *f, uint32_t instrument, int64_t missed, int64_t now_ns) {
     publish(f);
+    write_latches(f);
     tell(f, TL_EVENT_GAP, instrument, (int64_t[4]){missed}, now_ns);
     publish(f);
     if (f->lost != NULL) tl_counter_add(f->lost, 1);
@@ -313,7 +316,10 @@ static uint32_t work(void *state, int64_t now_ns) {
         publish(f);
         done = 1;
     }
-    if (done > 0) tl_waker_flush(f->with.wakers, f->with.waker_count);
+    if (done > 0)
+        tl_waker_flush(f->with.wakers, f->with.waker_count);
+    else if (f->ring.head->latched != f->ring.position)
+        write_latches(f); /* when nobody waits for anything else */
     return done;
 }
 
@@ -379,6 +385,7 @@ static tl_status attach(tl_feed *f) {
                             f->instruments, with->instrument_capacity);
     f->head = latches;
     f->latches = latches;
+    f->latch_lag = with->feed_capacity / 8 < LATCH_LAG ? (uint32_t)with->feed_capacity / 8 : LATCH_LAG;
     f->stages = tl_region_find(with->own, "stages", NULL);
     tl_counter *counters = tl_region_find(with->own, "counters", &counters_bytes);
     if (counters != NULL) {

@@ -2,8 +2,8 @@
  *
  * Lives in the io process with the gateway. From the channel "market" (the paper exchange; later decoders of real feeds) it takes whole records, stamps ts_recv_ns with the
  * runtime's time, delays them by the feed latency if one is configured, stages them into the broadcast ring "feed" and publishes once a duty cycle (at most 64 records
- * later). It never waits for a reader. Books by level are kept for the latches ("latches": one tl_feed_latch an instrument), which are brought up to date when the
- * cycle's events are out; `latched` in the ring's head tells up to where. A silent feed is told with TL_EVENT_FEED (0 stale, 1 fresh).
+ * later). It never waits for a reader. Books by level are kept for the latches ("latches": one tl_feed_latch an instrument), which are brought up to date in a
+ * cycle that finds nothing else to do, and when they are 1024 slots behind; `latched` in the ring's head tells up to where. A silent feed is told with TL_EVENT_FEED (0 stale, 1 fresh).
  *
  * Single owner; no allocation in the steady state.
  */

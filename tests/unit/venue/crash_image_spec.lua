@@ -30,7 +30,7 @@ describe("a death at any instruction", function()
     path = nil
   end)
 
-  it("of the feed's cycle loses no record and repeats none", function()
+  it("of the feed's cycles loses no record and repeats none", function()
     local sizes = { market = 64, feed = 1024, log = 8192, checkpoint = 16384 }
     first, second = live.new(sizes), live.new(sizes)
     local instruments = first:instruments_of(2)
@@ -43,7 +43,10 @@ describe("a death at any instruction", function()
     end
     for i = 1, 4 do put(C.TL_EVENT_TRADE, i) end
     first:start_feed { instruments = instruments }
-    local images = crash_images.walk(live.spawn, live.kill, memory_of(first.io), function() first:feed_cycle(1) end, function()
+    local images = crash_images.walk(live.spawn, live.kill, memory_of(first.io), function()
+      first:feed_cycle(1)
+      first:feed_cycle(2) -- the latches
+    end, function()
       for i = 5, 8 do put(C.TL_EVENT_TRADE, i) end
       put(C.TL_EVENT_LEVEL, 100, 7)
     end, function()

@@ -52,6 +52,7 @@ describe("the feed agent", function()
     put(C.TL_EVENT_TRADE, 1, { 1001, 5 })
     put(C.TL_EVENT_TRADE, 1, { 1000, 6 })
     bench:feed_cycle(5)
+    bench:feed_cycle(6) -- latches come when there is nothing else to do
     local m = bench:latch(1)
     assert.same({ 999, 1001, 1, 7 }, { tonumber(m.bid), tonumber(m.ask), tonumber(m.bid_size), tonumber(m.ask_size) })
     assert.same({ 1000, 6, 11, 2 }, { tonumber(m.last_price), tonumber(m.last_size), tonumber(m.volume), tonumber(m.trades) })
@@ -62,6 +63,21 @@ describe("the feed agent", function()
     assert.equal(C.TL_STATE_TRADING, m.state)
     assert.equal(tonumber(live.ABSENT), tonumber(bench:latch(0).bid))
     assert.is_nil(bench:latch(4))
+  end)
+
+  it("lets latches lag behind a ring that never rests by no more than 1024 slots", function()
+    bench:start_feed()
+    local head, most = ffi.cast("tl_broadcast_head *", bench:section(bench.io, "feed")), 0
+    for i = 1, 3000 do
+      put(C.TL_EVENT_TRADE, 1, { i, 5 })
+      bench:feed_cycle(i)
+      most = math.max(most, tonumber(head.produced - head.latched))
+      assert.equal(tonumber(head.latched), bench:latch(1) and tonumber(bench:latch(1).position) or 0)
+    end
+    assert.is_true(most > 64 and most < 1024)
+    bench:feed_cycle(3001)
+    assert.equal(3000, tonumber(head.latched))
+    assert.equal(3000, tonumber(bench:latch(1).last_price))
   end)
 
   it("lets records through after the latency of its leg, counted from their arrival", function()
@@ -90,14 +106,15 @@ describe("the feed agent", function()
     local events = bench:events()
     assert.equal(1, #events) -- instruments that never had an event are not stale
     assert.same({ C.TL_EVENT_FEED, 1, 0 }, { events[1].kind, events[1].instrument, events[1].w[1] })
-    assert.equal(1, bench:latch(1).stale)
     bench:feed_cycle(50 * MS)
+    assert.equal(1, bench:latch(1).stale)
     assert.equal(0, #bench:events())
     put(C.TL_EVENT_TRADE, 2, { 100, 5 })
     bench:feed_cycle(60 * MS)
     events = bench:events()
     assert.same({ C.TL_EVENT_FEED, 1, 1 }, { events[1].kind, events[1].instrument, events[1].w[1] })
     assert.equal(C.TL_EVENT_TRADE, events[2].kind)
+    bench:feed_cycle(61 * MS)
     assert.equal(0, bench:latch(1).stale)
   end)
 
@@ -112,6 +129,7 @@ describe("the feed agent", function()
       assert.equal(i % 3 == 0 and 2 or 1, #events)
       assert.same({ i, i + 1, i - 1, i }, events[1].w)
     end
+    bench:feed_cycle(5001)
     assert.equal(5000, tonumber(bench:latch(1).last_price))
   end)
 
@@ -175,6 +193,7 @@ describe("the feed agent", function()
       end
       assert.equal(1, gaps)
       for i = 1, 20 do assert.equal(i, prices[i]) end
+      bench:feed_cycle(3)
       assert.same({ 20, 20 }, { tonumber(bench:latch(1).trades), tonumber(bench:latch(1).volume) })
     end)
 
@@ -193,6 +212,7 @@ describe("the feed agent", function()
       local prices = {}
       for _, e in ipairs(bench:events()) do if e.kind == C.TL_EVENT_TRADE then prices[#prices + 1] = e.w[1] end end
       assert.same({ 1, 2 }, prices)
+      bench:feed_cycle(4)
       assert.equal(2, tonumber(bench:latch(1).trades))
     end)
 

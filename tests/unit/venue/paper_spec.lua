@@ -252,6 +252,7 @@ describe("the paper venue", function()
       assert.same({ 1, 2 }, { reports[2].execution, reports[4].execution })
       assert.equal(3, reports[2].strategy)
       bench:feed_cycle(5 * MS)
+      bench:feed_cycle(6 * MS) -- the latches
       local market = bench:latch(0)
       assert.equal(50, tonumber(market.ask_size))
       assert.equal(tonumber(live.ABSENT), tonumber(market.bid))
