@@ -155,6 +155,28 @@ local function check_latency(latency, notes)
   if latency.compute then notes[#notes + 1] = "latency.compute is for backtests: live, a decision takes as long as it takes" end
 end
 
+--- What a strategy may ask for in a backtest, and a live instance does not have.
+local function check_history(host, i, name)
+  for at = 0, C.tl_host_intervals(host) - 1 do
+    local interval = C.tl_host_interval_at(host, at)
+    local count = C.tl_host_warmup(host, interval)
+    if count > 0 then
+      error(("strategies[%d]: '%s' asks for %d bars as a warm-up, and a live instance has no history to take them from: collect them in on_bar instead"):format(i,
+        name, tonumber(count)), 0)
+    end
+  end
+end
+
+local function check_symbols(one, i, instruments)
+  for symbol in pairs(one.per_symbol) do
+    if C.tl_instruments_find(instruments, symbol) == 0xffffffff then
+      local known = {}
+      for id = 0, C.tl_instruments_count(instruments) - 1 do known[#known + 1] = ffi.string(C.tl_instruments_at(instruments, id).symbol) end
+      error(("strategies[%d].per_symbol: "):format(i) .. nearest.listed("symbol", symbol, known), 0)
+    end
+  end
+end
+
 --- Works out the plan. Returns it with what the master needs besides: the instruments' table, calendars, and notes for the operator.
 ---@param config table checked
 ---@param options table library (folder of lua/), config_path, shm_dir (overrides), cores
@@ -196,7 +218,12 @@ function M.build(config, options)
       params = entry.params or {}, per_symbol = entry.per_symbol or {}, symbols = entry.symbols or {}, seed = entry.seed or 1,
       on_death = entry.on_death or "cancel", worker = entry.worker }
     local ok, host = pcall(strategy_host.open, one, plan, made.instruments, made.calendars, 1)
-    if not ok then error(("strategies[%d]: %s"):format(i, tostring(host)), 0) end
+    if not ok then
+      local why = tostring(host):gsub(": unknown input '[^']*' %(%-%-input .-=FILE%)$", ": outside data is for backtests")
+      error(("strategies[%d]: %s"):format(i, why), 0)
+    end
+    check_symbols(one, i, made.instruments)
+    if entry.capital then made.notes[#made.notes + 1] = ("strategies[%d].capital is for backtests: live, the account's cash counts"):format(i) end
     one.name = ffi.string(C.tl_host_name(host))
     if not one.name:match "^[%w_][%w_.-]*$" or #one.name > 32 then
       error(("strategies[%d]: '%s' is no name for a process; give it a `name`"):format(i, one.name), 0)
@@ -206,6 +233,7 @@ function M.build(config, options)
     end
     names[one.name] = true
     tiers[i] = ffi.string(C.tl_host_tier(host))
+    check_history(host, i, one.name)
     one.limits = limits[one.name]
     if add_wants(plan.wants, host, made.instruments) == 0 then
       error(("strategies[%d]: '%s' has no symbols: name some in `symbols`"):format(i, one.name), 0)

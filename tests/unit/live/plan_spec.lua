@@ -1,3 +1,4 @@
+local cli = require "integration.cli"
 local config = require "tidelock.config"
 local layout = require "tidelock.live.layout"
 local plans = require "tidelock.live.plan"
@@ -98,12 +99,18 @@ describe("the plan of a live instance", function()
   end)
 
   it("finds what is wrong before anything is made", function()
+    local folder = cli.folder()
+    local warm = cli.write(folder .. "/warm.lua", 'return require "strategy" { name = "warm", bars = { "1m" }, warmup = { ["1m"] = 20 } }')
+    local data = cli.write(folder .. "/data.lua", 'return require "strategy" { name = "data", data = { "vix" } }')
     for pattern, settings in pairs {
       ["latency of the entry leg"] = { latency = { entry = { kind = "lognormal", median = 1e5 } } },
       ["the name 'market_maker' is taken"] = { strategies = { { script = MAKER }, { script = MAKER } } },
       ["the name 'io' is taken"] = { strategies = { { script = MAKER, name = "io" } } },
       ["several accounts: name one"] = { accounts = { a = {}, b = {} } },
       ["unknown account 'mian'; did you mean 'main'"] = { strategies = { { script = MAKER, account = "mian" } } },
+      ["unknown symbol 'AAPLE'; did you mean 'AAPL'"] = { strategies = { { script = MAKER, per_symbol = { AAPLE = { size = 1 } } } } },
+      ["'warm' asks for 20 bars as a warm%-up"] = { strategies = { { script = warm } } },
+      ["wants data 'vix'.*outside data is for backtests"] = { strategies = { { script = data } } },
       ["a generated feed stands alone"] = { feeds = { { kind = "generated" }, { kind = "generated" } } },
       ["feeds%[1%].file: there is no file"] = { feeds = { { kind = "itch", file = "nowhere" } } },
       ["there is no symbol 'ZZZ'"] = { risk = { restricted = { "ZZZ" } } },
@@ -113,6 +120,7 @@ describe("the plan of a live instance", function()
       assert.is_false(ok, pattern)
       assert.matches(pattern, why)
     end
+    cli.remove(folder)
   end)
 end)
 
