@@ -84,7 +84,7 @@ describe("a live instance", function()
     assert.is_truthy(truth)
     local config = live.config(folder, "file", ("strategies = { { script = %q } }, feeds = { { kind = \"itch\", file = %q, speed = \"max\" } },"):format(
       script, file))
-    local code, _, err = cli.run(("run %s --shm-dir %s --duration 1s"):format(config, folder))
+    local code, _, err = cli.run(("run %s --shm-dir %s --duration 2s"):format(config, folder))
     assert.equal(0, code, err)
     assert.equal(truth, err:match "%d+ quotes and %d+ trades from %S+ on")
   end)

@@ -161,7 +161,7 @@ local function check_history(host, i, name)
     local interval = C.tl_host_interval_at(host, at)
     local count = C.tl_host_warmup(host, interval)
     if count > 0 then
-      error(("strategies[%d]: '%s' asks for %d bars as a warm-up, and a live instance has no history to take them from: collect them in on_bar instead"):format(i,
+      error(("strategies[%d]: '%s' asks for %d bars as a warm-up, and a live instance has no history to take them from: collect them in on_bar"):format(i,
         name, tonumber(count)), 0)
     end
   end
