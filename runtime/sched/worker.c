@@ -296,7 +296,10 @@ static void arm(tl_worker *w, int64_t due_ns) {
     struct itimerspec spec = {0};
     if (due_ns != INT64_MAX) {
         int64_t monotonic_ns = tl_clock_monotonic_ns();
-        int64_t at_ns = monotonic_ns + (due_ns - tl_runtime_clock_at(w->config.clock, monotonic_ns));
+        int64_t left_ns = due_ns - tl_runtime_clock_at(w->config.clock, monotonic_ns);
+        if (left_ns > TL_NS_PER_S)
+            left_ns -= left_ns / 1024; /* the clock may be slewed by 500 ppm until then: looks again before */
+        int64_t at_ns = monotonic_ns + left_ns;
         if (at_ns < 1) at_ns = 1; /* 0 would disarm it */
         spec.it_value.tv_sec = at_ns / TL_NS_PER_S;
         spec.it_value.tv_nsec = at_ns % TL_NS_PER_S;

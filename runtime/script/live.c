@@ -446,7 +446,7 @@ static uint32_t work(void *context, int64_t now_ns) {
 
 static int64_t next_ns(void *context) {
     const tl_live *live = context;
-    if (live->phase == LIVE_NEW) return INT64_MIN;
+    if (live->phase == LIVE_NEW) return 0;
     if (live->phase == LIVE_ASKING) return live->now_ns + ASK_NS;
     if (live->phase != LIVE_RUNNING) return INT64_MAX;
     int64_t timer_ns = tl_host_next_timer_ns(live->host);

@@ -247,6 +247,7 @@ static void take_signals(tl_live *live) {
         uint32_t there = tl_broadcast_copy(peer, slots, 16, &lost);
         uint32_t taken = 0;
         for (; taken < there; taken++) {
+            slots[taken].event.kind = TL_EVENT_SIGNAL; /* whatever another process wrote there */
             slots[taken].event.w[0] = live->with.peers[p].id;
             if (!append(live, &slots[taken].event, &slots[taken].tail, TL_SOURCE_OPERATOR, peer->position + taken + 1))
                 break;

@@ -1,5 +1,5 @@
--- The newcomer's path, literally: the shell blocks of the README and of the guide run one after the other in a folder of their own, all but `make`; live instances in a
--- place of their own.
+-- The newcomer's path, literally: the shell blocks of the README and of the guide run one after the other in a folder of their own, all but `make`;
+-- live instances in a place of their own.
 local cli = require "integration.cli"
 local live = require "integration.live"
 

@@ -56,6 +56,15 @@ describe("a worker", function()
     assert.is_true(page.cycles < 100)
   end)
 
+  it("looks again before a time that is far off, as its clock may be slewed until then", function()
+    local page = one { idle = "block" }
+    world:ask("w", "timer", 1.1e9)
+    world:await(function() return page.overruns == 1 end)
+    local late = tonumber(page.lua_bytes)
+    assert.is_true(late >= 0 and late < 500e6, late)
+    assert.is_true(page.parks >= 2 and page.cycles < 100)
+  end)
+
   it("wakes for what is due first, though it was asked for later", function()
     local page = one { idle = "block" }
     world:ask("w", "timer", 600e9)
