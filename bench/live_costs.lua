@@ -5,7 +5,6 @@
 package.path = "lua/?.lua;lua/?/init.lua;" .. (os.getenv "TIDELOCK_BUILD" or "build") .. "/generated/?.lua;" .. package.path
 local native = require "tidelock.native"
 local layout = require "tidelock.live.layout"
-local plans = require "tidelock.live.plan"
 local status = require "tidelock.live.status"
 local system = require "tidelock.live.system"
 local C, ffi = native.C, native.ffi
@@ -140,10 +139,12 @@ function Run:span()
   local events = b.events - a.events
   local feed = histogram_since(b.stages.io.of[C.TL_LATENCY_FEED], a.stages.io.of[C.TL_LATENCY_FEED])
   local deliver = histogram_since(b.stages.s1.of[C.TL_LATENCY_DELIVER], a.stages.s1.of[C.TL_LATENCY_DELIVER])
-  return { io_ns = (b.cpu.io - a.cpu.io) / events, house_ns = (b.cpu.house - a.cpu.house) / events, cycles = (b.cycles - a.cycles) / ((b.at_ns - a.at_ns) / 1e9),
+  return { io_ns = (b.cpu.io - a.cpu.io) / events, house_ns = (b.cpu.house - a.cpu.house) / events,
+    cycles = (b.cycles - a.cycles) / ((b.at_ns - a.at_ns) / 1e9),
     strategy_ns = (b.cpu.s1 - a.cpu.s1) / (b.handled.s1 - a.handled.s1), feed_us = C.tl_histogram_quantile_ns(feed, 0.5) / 1e3,
     deliver_us = C.tl_histogram_quantile_ns(deliver, 0.5) / 1e3, deliver99_us = C.tl_histogram_quantile_ns(deliver, 0.99) / 1e3,
-    start_ms = self.start_ms, workers_ms = self.workers_ms, loading_ms = self.loading_ms, strategy = memory_mib(self:slot("s1").pid), io = memory_mib(self:slot("io").pid) }
+    start_ms = self.start_ms, workers_ms = self.workers_ms, loading_ms = self.loading_ms,
+    strategy = memory_mib(self:slot("s1").pid), io = memory_mib(self:slot("io").pid) }
 end
 
 -- ---- cases ----
@@ -245,10 +246,11 @@ end
 
 local function print_result(r)
   print(("one more strategy on the same core, %d participants' actions a second, four instruments"):format(RATE))
-  print(("%-12s %14s %8s %18s %12s %14s %14s %14s"):format("strategies", "io ns/event", "ratio", "the first's ns/rec", "feed p50 us", "deliver p50 us", "deliver p99 us", "io cycles/s"))
+  print(("%-12s %14s %8s %18s %12s %14s %14s %14s"):format("strategies", "io ns/event", "ratio", "the first's ns/rec", "feed p50 us",
+    "deliver p50 us", "deliver p99 us", "io cycles/s"))
   for _, s in ipairs(r.strategies) do
-    print(("%-12d %14.0f %8.2f %18.0f %12.1f %14.1f %14.1f %14.0f"):format(s.count, s.io_ns, s.io_ratio, s.first_ns, s.feed_p50_us, s.deliver_p50_us, s.deliver_p99_us,
-      s.io_cycles))
+    print(("%-12d %14.0f %8.2f %18.0f %12.1f %14.1f %14.1f %14.0f"):format(s.count, s.io_ns, s.io_ratio, s.first_ns, s.feed_p50_us,
+      s.deliver_p50_us, s.deliver_p99_us, s.io_cycles))
   end
   local parts, files = {}, {}
   for file in pairs(r.instrument.bytes) do files[#files + 1] = file end
@@ -257,8 +259,8 @@ local function print_result(r)
   print(("one more instrument: %.0f bytes (%s), %.1f us of start"):format(r.instrument.total_bytes, table.concat(parts, ", "), r.instrument.wide.start_us))
   print(("  an event with %d instead of 64: io %.2f, house %.2f, strategy %.2f of the time"):format(r.instrument.wide.symbols, r.instrument.wide.io_ratio,
     r.instrument.wide.house_ratio, r.instrument.wide.strategy_ratio))
-  print(("one more worker: %.1f MiB resident, %.1f its share (PSS, eight of them), %.1f its own; RUNNING %.1f ms after its spawn, %.1f ms more of an instance's start (%.0f ms with one)")
-    :format(r.worker.rss_mib, r.worker.pss_mib, r.worker.own_mib, r.worker.start_ms, r.worker.more_ms, r.worker.instance_ms))
+  print(("one more worker: %.1f MiB resident, %.1f its share (PSS, eight of them), %.1f its own"):format(r.worker.rss_mib, r.worker.pss_mib, r.worker.own_mib))
+  print(("  RUNNING %.1f ms after its spawn, %.1f ms more of an instance's start (%.0f ms with one)"):format(r.worker.start_ms, r.worker.more_ms, r.worker.instance_ms))
   print(("kill -9 of a market maker to RUNNING again: p50 %.1f ms, max %.1f ms of %d"):format(r.restart.p50_ms, r.restart.max_ms, r.restart.count))
 end
 

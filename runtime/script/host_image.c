@@ -200,6 +200,7 @@ tl_status tl_host_restore_image(tl_host *h, tl_image *image) {
     h->error_count = numbers.error_count;
     h->places = numbers.places;
     h->started = numbers.started;
+    h->seldom = true; /* it is looked at */
     h->changed_count = 0;
     tl_mirror_event(h->mirror, numbers.sequence, numbers.now_ns);
     status = tl_host_boot_restore(h, "restore_runtime", runtime, runtime_length, 1);

@@ -174,6 +174,7 @@ static int apply_report(tl_host *h, const tl_event *event, const tl_event_tail *
         tl_mirror_saga_ended(h->mirror, &report);
         if (h->state == TL_HOST_BOUND && h->hooks.live) {
             if (h->untold_count < UNTOLD_SAGAS) h->untold[h->untold_count++] = report;
+            h->seldom = true;
             return 0;
         }
         fill_saga(h, event, (int64_t)report.order_id, report.quantity, report.reason, report.price);
@@ -182,7 +183,10 @@ static int apply_report(tl_host *h, const tl_event *event, const tl_event_tail *
     uint32_t slot = tl_mirror_report(h->mirror, &report, event->ts_recv_ns, event->sequence, h->records.report);
     if (slot == 0) return 0;
     const tl_shown_order *order = &tl_mirror_orders(h->mirror)[slot];
-    if (TL_UNLIKELY(order->link_n == TL_LINK_SAGA_LEG) && !tl_order_is_open(order->status_n)) h->step = order->group_n;
+    if (TL_UNLIKELY(order->link_n == TL_LINK_SAGA_LEG) && !tl_order_is_open(order->status_n)) {
+        h->step = order->group_n;
+        h->seldom = true;
+    }
     if (report.kind == TL_REPORT_FILL && wants(h, TL_STAGE_FILL)) {
         if (wants(h, TL_STAGE_ORDER)) h->pending = TL_STAGE_ORDER;
         return TL_STAGE_FILL;
@@ -349,7 +353,7 @@ static int apply(tl_host *h, const tl_event *event) {
             tl_mirror_attached(h->mirror, event->ts_recv_ns);
         return 0;
     case TL_EVENT_CHECKPOINT:
-        h->checkpoint_due = true;
+        h->checkpoint_due = h->seldom = true;
         return 0;
     case TL_EVENT_PHASE:
         h->phase = (int)event->w[0];
@@ -408,6 +412,14 @@ static int saga_stage(tl_host *h) {
     return TL_STAGE_SAGA;
 }
 
+/* What lies before the next record, if anything does: of sagas, or of the end. `seldom` stays set as long as there is any. */
+static int seldom_stage(tl_host *h) {
+    bool ending = h->state == TL_HOST_STOPPED && tl_mirror_sagas(h->mirror) > 0;
+    int stage = h->step != 0 || h->untold_count != 0 || ending ? saga_stage(h) : 0;
+    if (stage == 0) h->seldom = h->untold_count != 0 || h->checkpoint_due || h->state == TL_HOST_STOPPED;
+    return stage;
+}
+
 int tl_runtime_next(tl_host *h) {
     tl_input_log *log = &h->log;
     finish(h);
@@ -420,12 +432,11 @@ int tl_runtime_next(tl_host *h) {
         return stage;
     }
     for (;;) {
-        if (TL_UNLIKELY(h->step != 0 || h->untold_count != 0 ||
-                        (h->state == TL_HOST_STOPPED && tl_mirror_sagas(h->mirror) > 0))) {
-            int stage = saga_stage(h);
+        if (TL_UNLIKELY(h->seldom)) {
+            int stage = seldom_stage(h);
             if (stage != 0) return stage;
+            if (h->checkpoint_due) return TL_STAGE_DONE; /* it is taken before anything else happens */
         }
-        if (TL_UNLIKELY(h->checkpoint_due)) return TL_STAGE_DONE; /* it is taken before anything else happens */
         if (log->begin == log->end || (h->timer_set && cut_by_timer(h))) {
             h->timer_set = false;
             if (!h->poll || h->poll(h->poll_context, log, h->config.batch) == 0) return TL_STAGE_DONE;
@@ -446,7 +457,10 @@ int tl_runtime_next(tl_host *h) {
             take_sent(h);
             continue;
         }
-        if (event->kind == TL_EVENT_STOP) h->state = TL_HOST_STOPPED;
+        if (event->kind == TL_EVENT_STOP) {
+            h->state = TL_HOST_STOPPED;
+            h->seldom = true;
+        }
         if (!wants(h, stage) || event->source == TL_SOURCE_RESYNC ||
             (h->state == TL_HOST_STOPPED && stage != TL_STAGE_STOP) ||
             (h->state == TL_HOST_BOUND && h->hooks.live && stage != TL_STAGE_PHASE)) {

@@ -90,16 +90,17 @@ local function quantiles(histogram)
     p999_ns = C.tl_histogram_quantile_ns(histogram, 0.999), max_ns = tonumber(histogram.max_ns) }
 end
 
---- Latency by stage over all processes, and of handlers by process.
+--- Latency by stage over all processes, and of handlers and of delivery by process.
 function View:latency()
   ffi.fill(self.stages, ffi.sizeof "tl_stages")
-  local handlers, copy = {}, ffi.new "tl_histogram"
+  local handlers, delivered, copy = {}, {}, ffi.new "tl_histogram"
   for _, process in ipairs(self.plan.processes) do
     local stages = self:section(process.region, "stages", "const tl_stages *")
     for stage = 0, C.TL_LATENCY_STAGES - 1 do
       ffi.copy(copy, stages.of + stage, ffi.sizeof "tl_histogram")
       C.tl_histogram_add(self.stages.of[stage], copy)
       if stage == C.TL_LATENCY_HANDLER then handlers[process.name] = quantiles(copy) end
+      if stage == C.TL_LATENCY_DELIVER then delivered[process.name] = quantiles(copy) end
     end
   end
   local by_stage, names = {}, {}
@@ -107,7 +108,7 @@ function View:latency()
     local name = ffi.string(C.tl_latency_stage_name(stage))
     names[#names + 1], by_stage[name] = name, quantiles(self.stages.of[stage])
   end
-  return by_stage, names, handlers
+  return by_stage, names, handlers, delivered
 end
 
 local function slots_by_name(master)
@@ -258,8 +259,8 @@ function View:read()
     expired_orders = tonumber(self.gateway.expired_orders), workers = self:workers(master), accounts = self:accounts(), strategies = {},
     clock_steps = tonumber(master.clock.steps), note = ffi.string(master.note),
   }
-  local handlers
-  result.latency, result.latency_names, handlers = self:latency()
+  local handlers, delivered
+  result.latency, result.latency_names, handlers, delivered = self:latency()
   local positions = self:positions()
   for i, one in ipairs(self.plan.strategies) do
     local worker
@@ -273,7 +274,8 @@ function View:read()
     end
     result.strategies[i] = {
       name = one.name, decisions_hash = worker.decisions_hash, errors = worker.errors, overruns = worker.overruns, position = by_symbol, pnl = pnl,
-      positions = list, fills = fills, open_orders = open, traded = traded, handlers = handlers[one.name], skipped = worker.skipped,
+      positions = list, fills = fills, open_orders = open, traded = traded, handlers = handlers[one.name], delivered = delivered[one.name],
+      skipped = worker.skipped,
       handled = self:counter("s." .. one.name, "strategy.records"),
       commands = self:counter("s." .. one.name, "strategy.commands"), gaps = self:counter("s." .. one.name, "strategy.gaps"),
       account = self.plan.accounts[one.account].name, state = worker.state,
@@ -292,15 +294,16 @@ function M.object(now)
       worker = w.worker, tier = w.tier > 0 and "L" .. w.tier or json.null, cpu = w.cpu, idle = w.idle, cpu_ns = w.cpu_ns, pid = w.pid, parks = w.parks,
       restart_ns = w.restart_ns, last_death = w.death, note = w.note }
   end
-  for _, s in ipairs(now.strategies) do
-    strategies[s.name] = { decisions_hash = s.decisions_hash, errors = s.errors, overruns = s.overruns, position = s.position, pnl = s.pnl,
-      fills = s.fills, open_orders = s.open_orders, skipped = s.skipped, handled = s.handled, gaps = s.gaps, state = s.state }
-  end
-  for _, name in ipairs(now.latency_names) do
-    local l = now.latency[name] or {}
-    latency[name] = { p50_ns = l.p50_ns or json.null, p99_ns = l.p99_ns or json.null, p999_ns = l.p999_ns or json.null, max_ns = l.max_ns or json.null,
+  local function shown(l)
+    l = l or {}
+    return { p50_ns = l.p50_ns or json.null, p99_ns = l.p99_ns or json.null, p999_ns = l.p999_ns or json.null, max_ns = l.max_ns or json.null,
       count = l.count or 0 }
   end
+  for _, s in ipairs(now.strategies) do
+    strategies[s.name] = { latency = { deliver = shown(s.delivered), handler = shown(s.handlers) }, decisions_hash = s.decisions_hash, errors = s.errors, overruns = s.overruns, position = s.position, pnl = s.pnl,
+      fills = s.fills, open_orders = s.open_orders, skipped = s.skipped, handled = s.handled, gaps = s.gaps, state = s.state }
+  end
+  for _, name in ipairs(now.latency_names) do latency[name] = shown(now.latency[name]) end
   for _, a in ipairs(now.accounts) do accounts[a.name] = { equity = a.equity, cash = a.cash, killed = a.killed, open_orders = a.open_orders } end
   return { instance = now.instance, state = now.state, uptime_ns = now.uptime_ns, recovered = now.recovered, events = now.events,
     orders = now.orders, fills = now.fills, denies = now.denies, expired_orders = now.expired_orders, latency = latency, workers = workers,
