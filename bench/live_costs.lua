@@ -1,7 +1,9 @@
--- What does one more strategy on the same core cost the others and the feed's publisher, what one more instrument, what one more worker, and how long does a start take, and the way back of a
--- strategy that is killed? Real instances (`tidelock run`), measured from outside: CPU time by the kernel's books, latencies and counts from the regions.
+-- What does one more strategy on the same core cost the others and the feed's publisher, what one more instrument, what one more worker; how long does a
+-- start take, and the way back of a strategy that is killed? Real instances (`tidelock run`), measured from outside: CPU time by the kernel's books,
+-- latencies and counts from the regions.
 --
--- Cases take turns, each figure is the median of its rounds. Strategies run on the last core and sleep when there is nothing; the runtime's own processes on core 0. `--json` prints one object.
+-- Cases take turns, each figure is the median of its rounds. Strategies run on the last core and sleep when there is nothing; the runtime's own processes
+-- run on core 0. `--json` prints one object.
 package.path = "lua/?.lua;lua/?/init.lua;" .. (os.getenv "TIDELOCK_BUILD" or "build") .. "/generated/?.lua;" .. package.path
 local native = require "tidelock.native"
 local layout = require "tidelock.live.layout"
@@ -260,7 +262,8 @@ local function print_result(r)
   print(("  an event with %d instead of 64: io %.2f, house %.2f, strategy %.2f of the time"):format(r.instrument.wide.symbols, r.instrument.wide.io_ratio,
     r.instrument.wide.house_ratio, r.instrument.wide.strategy_ratio))
   print(("one more worker: %.1f MiB resident, %.1f its share (PSS, eight of them), %.1f its own"):format(r.worker.rss_mib, r.worker.pss_mib, r.worker.own_mib))
-  print(("  RUNNING %.1f ms after its spawn, %.1f ms more of an instance's start (%.0f ms with one)"):format(r.worker.start_ms, r.worker.more_ms, r.worker.instance_ms))
+  print(("  RUNNING %.1f ms after its spawn, %.1f ms more of an instance's start (%.0f ms with one)")
+    :format(r.worker.start_ms, r.worker.more_ms, r.worker.instance_ms))
   print(("kill -9 of a market maker to RUNNING again: p50 %.1f ms, max %.1f ms of %d"):format(r.restart.p50_ms, r.restart.max_ms, r.restart.count))
 end
 

@@ -300,7 +300,8 @@ function M.object(now)
       count = l.count or 0 }
   end
   for _, s in ipairs(now.strategies) do
-    strategies[s.name] = { latency = { deliver = shown(s.delivered), handler = shown(s.handlers) }, decisions_hash = s.decisions_hash, errors = s.errors, overruns = s.overruns, position = s.position, pnl = s.pnl,
+    strategies[s.name] = { latency = { deliver = shown(s.delivered), handler = shown(s.handlers) },
+      decisions_hash = s.decisions_hash, errors = s.errors, overruns = s.overruns, position = s.position, pnl = s.pnl,
       fills = s.fills, open_orders = s.open_orders, skipped = s.skipped, handled = s.handled, gaps = s.gaps, state = s.state }
   end
   for _, name in ipairs(now.latency_names) do latency[name] = shown(now.latency[name]) end
