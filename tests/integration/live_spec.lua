@@ -233,6 +233,18 @@ describe("a live instance", function()
     assert.same({}, live.left(folder))
   end)
 
+  it("leaves nothing behind when it is told to end while it begins", function()
+    local config = live.config(folder, "e", BOTH)
+    for i = 1, 6 do
+      local run = live.start(folder, config, "--quiet")
+      live.wait_for("its folder", function() return #live.left(folder) > 0 or run:ended() end)
+      system.sleep_ms(i * 15)
+      run:kill(nil, 15)
+      run:finish()
+      assert.same({}, live.left(folder))
+    end
+  end)
+
   it("gives up what was left behind when told to", function()
     local run = live.start(folder, live.config(folder, "d", BOTH))
     run:running()

@@ -62,6 +62,7 @@ function Session:open_master()
   self.kept[#self.kept + 1] = { self.binary, inst.directory .. "/plan", inst.directory .. "/control" }
   check(C.tl_master_create(self.master_config, out))
   self.master = out[0]
+  system.hold_signals(false)
   for _, process in ipairs(plan.processes) do
     local strategy = process.strategy and plan.strategies[process.strategy].id or 0xffffffff
     check(C.tl_master_add(self.master, ffi.new("tl_master_worker", {
@@ -285,6 +286,7 @@ function M.run(settings, options)
   plan.record = options.record and part_of(options.record)
   local self = setmetatable({ plan = plan, options = options, kept = {}, terminal = system.is_terminal(2) }, Session)
   self.binary = system.absolute "/proc/self/exe"
+  system.hold_signals(true) -- until the master takes them, and while the folder is removed: else it would stay
   self.instance = instances.open(plan, made, options.discard)
   if plan.record then begin_record(self) end
   self:open_speaker()
@@ -295,11 +297,13 @@ function M.run(settings, options)
   local ok, result = pcall(self.live, self)
   local cut_short = plan.record and is_cut_short(self)
   if self.master then C.tl_master_destroy(self.master) end
+  system.hold_signals(true)
   if self.view then self.view:close() end
   -- What an earlier start had left behind, or a session that broke off, is there to go on with.
   local kept_folder = not ok and (self.instance.recovered or (self.begun and not self.failure))
   local gone, harm = pcall(kept_folder and self.instance.leave or self.instance.remove, self.instance)
   self:close_speaker()
+  system.hold_signals(false)
   local kept, loss = pcall(finish_record, plan.record, options.record, cut_short)
   if kept_folder then result = ("%s; %s stays, to go on with or to give up (--discard)"):format(tostring(result), self.instance.directory) end
   if not ok then error(result, 0) end

@@ -15,6 +15,8 @@ int getpid(void);
 int access(const char *path, int mode);
 int usleep(unsigned us);
 struct tidelock_statx { unsigned before[7]; unsigned short mode; unsigned char after[226]; };
+struct tidelock_sigset { unsigned long bits[16]; };
+int sigprocmask(int how, const struct tidelock_sigset *set, struct tidelock_sigset *before);
 int statx(int folder, const char *path, int flags, unsigned mask, struct tidelock_statx *about);
 int isatty(int fd);
 long sysconf(int name);
@@ -136,6 +138,14 @@ function M.command_line(pid)
   local words = {}
   for word in text:gmatch "[^%z]+" do words[#words + 1] = word end
   return words
+end
+
+--- Keeps SIGHUP, SIGINT and SIGTERM waiting, or lets them come.
+function M.hold_signals(hold)
+  local SIG_BLOCK, SIG_UNBLOCK, HUP_INT_TERM = 0, 1, 0x4003
+  local set = ffi.new "struct tidelock_sigset"
+  set.bits[0] = HUP_INT_TERM
+  S.sigprocmask(hold and SIG_BLOCK or SIG_UNBLOCK, set, nil)
 end
 
 function M.signal(pid, number) return S.kill(pid, number) == 0 end
