@@ -16,7 +16,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { LOOK_NS = 20000, LOOK_CYCLES = 1000, STOPPING_SLEEP_NS = 1000000, ORPHAN_SECONDS = 3, PROMPT_SLICE_NS = 100000 };
+enum { LOOK_NS = 20000, LOOK_CYCLES = 1000, STOPPING_SLEEP_NS = 1000000, ORPHAN_SECONDS = 3 };
 
 struct tl_worker {
     tl_worker_config config;
@@ -166,7 +166,6 @@ static void take_class(tl_worker *w) {
     if (w->has_class) return;
     w->has_class = true;
     tl_kernel_class wanted = tl_kernel_class_of(w->config.tier, w->config.idle, w->config.policy);
-    if (w->config.prompt && w->config.policy != TL_SCHED_SHARED) wanted.slice_ns = PROMPT_SLICE_NS;
     tl_affinity_set_class(&wanted, w->page->note, sizeof w->page->note);
 }
 

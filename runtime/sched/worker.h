@@ -35,7 +35,6 @@ typedef struct tl_worker_config {
     int32_t wake_fd;      /* eventfd of this worker; -1 = none */
     int32_t lifeline_fd;  /* read end of the master's pipe; -1 = none */
     uint32_t lock_memory; /* 1: mlockall */
-    uint32_t prompt;      /* 1: woken, it has its turn before others of its core: it asks for short slices */
     const tl_region *
         outlive; /* orphaned, agents are asked to stop only once the worker of this region has ended (house: io's); NULL = at once */
 } tl_worker_config;

@@ -69,7 +69,7 @@ function Process:create_worker()
   check(C.tl_worker_create(self:keep(ffi.new("tl_worker_config", {
     name = slot.name, own = self.own, master = self.regions.master, operator_capacity = layout.capacity.operator, clock = self.clock, tier = slot.tier,
     idle = slot.idle, policy = plan.policy, cpu = slot.cpu, epoch = self.epoch, wake_fd = plan.wake[slot.name], lifeline_fd = plan.lifeline,
-    outlive = slot.role == "house" and self.regions.io or nil, prompt = slot.role == "io" and 1 or 0,
+    outlive = slot.role == "house" and self.regions.io or nil,
   })), out))
   self.worker = out[0]
 end
