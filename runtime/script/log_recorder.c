@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fence.h"
 #include "base/worker_page.h"
 #include "queue/latch.h"
 #include "script/input_log.h"
@@ -118,7 +119,7 @@ static uint32_t follow(tl_log_recorder *r, uint32_t i) {
     uint64_t count = end - position < TL_LOG_FRAME_SLOTS ? end - position : TL_LOG_FRAME_SLOTS;
     for (uint64_t k = 0; k < count; k++)
         r->copy[k] = f->slots[(position + k) & (capacity - 1)];
-    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* the copy before the look at how far the writer is */
+    tl_fence(); /* the copy before the look at how far the writer is */
     uint64_t now = __atomic_load_n(&f->head->end, __ATOMIC_RELAXED);
     if (now + tl_input_log_margin(capacity) - position > capacity) {
         uint64_t lost = now - capacity / 2 - position;
