@@ -10,7 +10,7 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 
 PKGS     := luajit libzstd zlib libseccomp numa $(if $(SAN),,jemalloc)
-OPT      ?= -O2
+OPT      ?= -O2 $(if $(SAN),,-flto=auto)
 CFLAGS   += -std=gnu11 $(OPT) -g -fPIC -fno-omit-frame-pointer -ffp-contract=off -fno-semantic-interposition -Wall -Wextra -Werror \
             -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers -Wno-format-truncation \
             $(if $(SAN),-fsanitize=$(SAN) -DTL_SANITIZED=1 -Wno-stringop-overread -Wno-maybe-uninitialized) -DTL_VERSION='"$(VERSION)"'

@@ -4,7 +4,7 @@ local C, ffi = native.C, native.ffi
 
 ffi.cdef [[
 struct spec_address { uint16_t family; char path[108]; };
-int socket(int domain, int type, int protocol); int connect(int fd, const struct spec_address *address, uint32_t bytes); int shutdown(int fd, int how);
+int socket(int domain, int type, int protocol); int connect(int fd, const void *address, unsigned length); int shutdown(int fd, int how);
 ssize_t send(int fd, const void *data, size_t bytes, int flags); ssize_t recv(int fd, void *data, size_t bytes, int flags);
 ]]
 local DONTWAIT = 0x40

@@ -4,7 +4,7 @@ local C, ffi = native.C, native.ffi
 
 ffi.cdef [[
 struct spec_manager_address { uint16_t family; char path[108]; };
-int socket(int domain, int type, int protocol); int bind(int fd, const struct spec_manager_address *address, uint32_t bytes);
+int socket(int domain, int type, int protocol); int bind(int fd, const void *address, unsigned length);
 ssize_t recv(int fd, void *data, size_t bytes, int flags); int setenv(const char *name, const char *value, int replace);
 ]]
 
