@@ -84,7 +84,8 @@ struct tl_host {
     uint32_t untold_count;          /* sagas that ended before the start: on_saga is told behind it */
     tl_report untold[UNTOLD_SAGAS]; /* the first of them */
     uint32_t step;                  /* saga of which the record in hand closed a leg: its step comes last */
-    bool seldom; /* one of `untold_count`, `step`, `checkpoint_due` may be set, or the host is stopped: looked at before the next record */
+    bool
+        seldom; /* one of `untold_count`, `step`, `checkpoint_due` may be set, or the host is stopped: looked at before the next record */
     bool timer_set;
     bool scoped;
     bool started;

@@ -19,6 +19,7 @@ local DEFAULT_CASH = 1000000
 local DEFAULT_RESTART = { deaths = 5, window = 60e9 }
 local POLICIES = { shared = 0, priority = 1, isolated = 2 }
 local FEW_INSTRUMENTS = 64
+local LOADING_NS = 5000000000LL -- CPU time
 local RESERVED = { io = true, house = true, master = true }
 
 local function sorted_keys(map)
@@ -217,7 +218,10 @@ function M.build(config, options)
     local one = { id = i - 1, name = entry.name, script = script_path(entry, i, folder), account = account_of(entry, i, plan.accounts, accounts),
       params = entry.params or {}, per_symbol = entry.per_symbol or {}, symbols = entry.symbols or {}, seed = entry.seed or 1,
       on_death = entry.on_death or "cancel", worker = entry.worker }
+    -- nothing exists yet that a script which never comes to its end could hold up: the start ends with a sentence
+    C.tl_patience_begin(LOADING_NS, ("tidelock: run: strategies[%d]: %s takes more than 5 s of CPU time to load\n"):format(i, one.script))
     local ok, host = pcall(strategy_host.open, one, plan, made.instruments, made.calendars, 1)
+    C.tl_patience_end()
     if not ok then
       local why = tostring(host):gsub(": unknown input '[^']*' %(%-%-input .-=FILE%)$", ": outside data is for backtests")
       error(("strategies[%d]: %s"):format(i, why), 0)
