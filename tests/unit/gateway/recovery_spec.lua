@@ -141,8 +141,15 @@ describe("a gateway that died", function()
       local limits = { max_position = 400, max_open_orders = 12, prevent_self_trade = 1, denies_per_second = 1000000 }
       -- Stops wait at the gateway: what moves and triggers them are market events.
       local supports = round == 1 and C.TL_SUPPORTS_ALL or C.TL_SUPPORTS_LIMIT + C.TL_SUPPORTS_MARKET
-      local alive = new(options { limits = limits, account_limits = { max_daily_loss_e8 = 40e8 }, supports = supports })
-      local mortal = new(options { limits = limits, account_limits = { max_daily_loss_e8 = 40e8 }, supports = supports })
+      -- Each process tells of the venue's link anew, and that takes room in the channel, so the backlog that new orders are denied for is not the same in both.
+      -- Hence the venue's process is there only where a channel has room for all; where it is small, and often full, there is none, and they are the same to
+      -- the message.
+      local linked = round == 3
+      local function twin()
+        return new(options { limits = limits, account_limits = { max_daily_loss_e8 = 40e8 }, supports = supports, page = not linked,
+          report_capacity = linked and 512 or 16 })
+      end
+      local alive, mortal = twin(), twin()
       local venue = setmetatable({ open = {}, by = {}, seen = {}, executions = round * 1e6 }, Venue)
       local ids, quotes, group, trade = { {}, {} }, {}, 0, nil
       local function both(f) f(alive) f(mortal) end
@@ -257,8 +264,7 @@ describe("a gateway that died", function()
           for i = 1, 2 do
             local told = alive:told(i)
             local same = mortal:told(i)
-            for _, list in ipairs { told, same } do
-              -- The link of the venue is told anew by each process.
+            for _, list in ipairs(linked and { told, same } or {}) do
               for k = #list, 1, -1 do if list[k].kind == "venue" then table.remove(list, k) end end
             end
             assert.same(told, same, name .. " step " .. step)
