@@ -538,10 +538,6 @@ static bool stop(void *state, int why, int64_t now_ns) {
     return true;
 }
 
-tl_status tl_gateway_agent_status(const tl_gateway_agent *agent) {
-    return agent->failure;
-}
-
 void tl_gateway_agent_of(tl_gateway_agent *gateway, tl_agent *agent) {
     *agent =
         (tl_agent){.name = "gateway", .state = gateway, .work = work, .next_ns = next_ns, .operate = operate, .stop = stop};

@@ -53,9 +53,6 @@ tl_status tl_gateway_agent_create(const tl_gateway_agent_config *config, tl_gate
 void tl_gateway_agent_destroy(tl_gateway_agent *agent);
 void tl_gateway_agent_of(tl_gateway_agent *gateway, tl_agent *agent);
 
-/* TL_OK while it can write down its state and send; else the worker's page is FAILED and says why. */
-tl_status tl_gateway_agent_status(const tl_gateway_agent *agent);
-
 /* Sizes of its sections "gateway.log" and "gateway.checkpoint.0", ".1" for so many instruments, strategies and open orders. */
 uint64_t tl_gateway_agent_log_bytes(uint32_t instruments);
 uint64_t tl_gateway_agent_checkpoint_bytes(uint32_t instruments, uint32_t strategies, uint32_t order_capacity,

@@ -28,8 +28,3 @@ int tl_idle_next(tl_idle *idle, int64_t now_ns) {
     sched_yield();
     return TL_IDLE_YIELDED;
 }
-
-const char *tl_idle_policy_name(uint32_t policy) {
-    static const char *const names[] = {"spin", "backoff", "block"};
-    return policy <= TL_IDLE_BLOCK ? names[policy] : "";
-}

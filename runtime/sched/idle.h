@@ -29,7 +29,4 @@ void tl_idle_reset(tl_idle *idle);
 /* After nothing was; a tl_idle_step. `now_ns` of any clock that runs evenly. */
 int tl_idle_next(tl_idle *idle, int64_t now_ns);
 
-/* "spin", "backoff", "block"; "" for another. */
-const char *tl_idle_policy_name(uint32_t policy);
-
 #endif

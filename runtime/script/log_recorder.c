@@ -163,7 +163,3 @@ static bool stop(void *context, int why, int64_t now_ns) {
 void tl_log_recorder_agent(tl_log_recorder *r, tl_agent *agent) {
     *agent = (tl_agent){.name = "recorder", .state = r, .work = work, .next_ns = next_ns, .stop = stop};
 }
-
-tl_status tl_log_recorder_status(const tl_log_recorder *r) {
-    return r->failed ? TL_ERR_IO : TL_OK;
-}

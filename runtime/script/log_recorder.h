@@ -31,7 +31,4 @@ tl_status tl_log_recorder_create(const tl_log_recorder_config *config, tl_log_re
 void tl_log_recorder_destroy(tl_log_recorder *recorder);
 void tl_log_recorder_agent(tl_log_recorder *recorder, tl_agent *agent);
 
-/* TL_OK, or TL_ERR_IO once the file could not be written: then nothing more is, and no strategy waits. */
-tl_status tl_log_recorder_status(const tl_log_recorder *recorder);
-
 #endif
