@@ -130,12 +130,7 @@ int main(int argc, char **argv) {
     pthread_mutex_init(&b.mutex, NULL);
     tl_latch_init((tl_latch *)b.latch, BYTES);
     tick_ns = tl_clock_ns_per_tsc();
-    clock_ticks = 1e9;
-    for (int i = 0; i < 100000; i++) {
-        uint64_t begin = tl_clock_tsc();
-        double ticks = (double)(tl_clock_tsc() - begin);
-        if (ticks < clock_ticks) clock_ticks = ticks;
-    }
+    clock_ticks = pair_clock_ticks();
     static double alone[2][MAX_SAMPLES], distance[MAX_SAMPLES], of[2][2][8][MAX_SAMPLES];
     uint64_t none = 0;
     static const int64_t pauses[2] = {10000, 0};

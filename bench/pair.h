@@ -36,6 +36,17 @@ static inline void pair_pin(int cpu) {
     pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
+/* The least that two readings of the time stamp counter are apart: what a time between two includes. */
+static inline double pair_clock_ticks(void) {
+    double least = 1e9;
+    for (int i = 0; i < 100000; i++) {
+        uint64_t begin = tl_clock_tsc();
+        double ticks = (double)(tl_clock_tsc() - begin);
+        if (ticks < least) least = ticks;
+    }
+    return least;
+}
+
 static inline void pair_meet(void) {
     __atomic_fetch_add(&pair_gate, 1, __ATOMIC_ACQ_REL);
     while (__atomic_load_n(&pair_gate, __ATOMIC_ACQUIRE) < 2)

@@ -80,12 +80,7 @@ int main(int argc, char **argv) {
     pair_pin(pair_cpus[1]);
     times = malloc((size_t)counts[RATES - 1] * sizeof *times);
     tick_ns = tl_clock_ns_per_tsc();
-    clock_ticks = 1e9;
-    for (int i = 0; i < 100000; i++) {
-        uint64_t begin = tl_clock_tsc();
-        double ticks = (double)(tl_clock_tsc() - begin);
-        if (ticks < clock_ticks) clock_ticks = ticks;
-    }
+    clock_ticks = pair_clock_ticks();
     static double of[RATES][KINDS][QUANTILES][MAX_SAMPLES];
     for (int s = 0; s < samples; s++)
         for (int r = 0; r < RATES; r++)

@@ -212,20 +212,12 @@ int main(int argc, char **argv) {
             if (f.laps != 0) harness_fail("a reader that keeps up was lapped, by a death after %u instructions", steps);
         }
     }
-    uint64_t deaths = 0;
     harness_start_time();
     harness_start(WRITER, writer_role);
     harness_start(FAST, reader_role);
     harness_start(SLOW, reader_role);
     harness_start(LATE, reader_role);
-    while (!harness_over()) {
-        if (harness_threads)
-            harness_linger(100000);
-        else {
-            deaths++;
-            harness_kill_and_succeed(WRITER, writer_role, 400);
-        }
-    }
+    uint64_t deaths = harness_kill_until_over((int[]){WRITER}, (harness_role *[]){writer_role}, 1);
     harness_join();
     open_feed(&first);
     printf("broadcast: %llu slots, %llu checked by three readers that were lapped %llu times, killed within %u instructions "

@@ -121,19 +121,11 @@ int main(int argc, char **argv) {
         steps = die_everywhere(act_produce, attach_both, 5000);
         steps += die_everywhere(act_consume, fill_some, 5000);
     }
-    uint64_t deaths = 0;
     harness_start_time();
     harness_start(PRODUCER, producer_role);
     harness_start(CONSUMER, consumer_role);
-    while (!harness_over()) {
-        if (harness_threads)
-            harness_linger(100000);
-        else {
-            deaths += 2;
-            harness_kill_and_succeed(PRODUCER, producer_role, 400);
-            harness_kill_and_succeed(CONSUMER, consumer_role, 400);
-        }
-    }
+    uint64_t deaths =
+        harness_kill_until_over((int[]){PRODUCER, CONSUMER}, (harness_role *[]){producer_role, consumer_role}, 2);
     harness_join();
     tl_spsc_consumer consumer;
     tl_spsc_producer producer;

@@ -224,6 +224,19 @@ void harness_kill_and_succeed(int role, harness_role *run, uint32_t most_us) {
     harness_start(role, run);
 }
 
+uint64_t harness_kill_until_over(const int *roles, harness_role *const *runs, int count) {
+    uint64_t deaths = 0;
+    while (!harness_over()) {
+        if (harness_threads) {
+            harness_linger(100000);
+            continue;
+        }
+        for (int i = 0; i < count; i++, deaths++)
+            harness_kill_and_succeed(roles[i], runs[i], 400);
+    }
+    return deaths;
+}
+
 void harness_join(void) {
     __atomic_store_n(&harness->stop, 1, __ATOMIC_RELEASE);
     for (int role = 0; role < HARNESS_ROLES; role++) {

@@ -53,6 +53,8 @@ void harness_count(int role, uint64_t by);
 void harness_start(int role, harness_role *run);
 /* Kills it with SIGKILL after a random time of at most most_us since its work began, and starts its successor. */
 void harness_kill_and_succeed(int role, harness_role *run, uint32_t most_us);
+/* Does that to each of `count` roles in turn, 400 us at most, until the time is up, which threads only wait for; how many deaths there were. */
+uint64_t harness_kill_until_over(const int *roles, harness_role *const *runs, int count);
 /* Asks all to stop and waits for them; a role that ends with anything but 0 is a failure. */
 void harness_join(void);
 /* The time for what runs at random begins; it is up. */

@@ -97,19 +97,11 @@ int main(int argc, char **argv) {
             if (died <= 0) break;
         }
     }
-    uint64_t deaths = 0;
     harness_start_time();
     harness_start(WRITER, writer_role);
     harness_start(READER, reader_role);
     harness_start(SECOND, reader_role);
-    while (!harness_over()) {
-        if (harness_threads)
-            harness_linger(100000);
-        else {
-            deaths++;
-            harness_kill_and_succeed(WRITER, writer_role, 400);
-        }
-    }
+    uint64_t deaths = harness_kill_until_over((int[]){WRITER}, (harness_role *[]){writer_role}, 1);
     harness_join();
     uint64_t updates = 0;
     for (int i = 0; i < LATCHES; i++)
