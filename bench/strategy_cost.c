@@ -11,6 +11,7 @@
 #include "queue/channel.h"
 #include "script/live.h"
 #include "venue/feed.h"
+#include "strategy_region.h"
 
 enum { SAMPLES = 9, EVENTS = 1 << 15, FEED = 1 << 16, RING = 4096, LOG = 1 << 17, INSTRUMENTS = 64, STRATEGIES = 8 };
 
@@ -64,18 +65,10 @@ typedef struct one {
 
 /* From nothing to attached. */
 static double start(one *s, int i, const char *root, const char *script) {
-    tl_region_section sections[] = {{"worker", 0, sizeof(tl_worker_page)},
-                                    {"counters", 0, 256 * 64},
-                                    {"stages", 0, sizeof(tl_stages)},
-                                    {"out:commands", 0, tl_channel_out_bytes(RING, sizeof(tl_command))},
-                                    {"in:reports", 0, tl_channel_in_bytes()},
-                                    {"input_log", 0, tl_input_log_bytes(LOG)},
-                                    {"checkpoint.0", 0, 1 << 20},
-                                    {"checkpoint.1", 0, 1 << 20},
-                                    {"signals", 0, tl_live_signals_bytes()},
-                                    {"log", 0, tl_live_lines_bytes()}};
+    tl_region_section sections[STRATEGY_SECTIONS];
+    strategy_sections(sections, RING, LOG);
     snprintf(s->name, sizeof s->name, "s%d", i);
-    make(s->name, sections, sizeof sections / sizeof *sections, &s->own);
+    make(s->name, sections, STRATEGY_SECTIONS, &s->own);
     int64_t begun_ns = tl_clock_monotonic_ns();
     char library[512];
     snprintf(library, sizeof library, "%s/lua", root);

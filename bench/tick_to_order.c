@@ -21,6 +21,7 @@
 #include "script/live.h"
 #include "script/runtime.h"
 #include "venue/feed.h"
+#include "strategy_region.h"
 
 enum { BLOCK = 200, PROBES = 300, FEED = 4096, RING = 4096, LOG = 1 << 16, QUANTITY = 100, MOST = 500 };
 
@@ -75,22 +76,14 @@ static void make_regions(void) {
                                  {"latches", 0, tl_feed_latches_bytes(4)},
                                  {"in:commands:mm", 0, tl_channel_in_bytes()},
                                  {"out:reports:mm", 0, tl_channel_out_bytes(RING, 256)}};
-    tl_region_section of_strategy[] = {{"worker", 0, sizeof(tl_worker_page)},
-                                       {"counters", 0, 256 * 64},
-                                       {"stages", 0, sizeof(tl_stages)},
-                                       {"out:commands", 0, tl_channel_out_bytes(RING, sizeof(tl_command))},
-                                       {"in:reports", 0, tl_channel_in_bytes()},
-                                       {"input_log", 0, tl_input_log_bytes(LOG)},
-                                       {"checkpoint.0", 0, 1 << 20},
-                                       {"checkpoint.1", 0, 1 << 20},
-                                       {"signals", 0, tl_live_signals_bytes()},
-                                       {"log", 0, tl_live_lines_bytes()}};
+    tl_region_section of_strategy[STRATEGY_SECTIONS];
+    strategy_sections(of_strategy, RING, LOG);
     snprintf(folder, sizeof folder, "/dev/shm/tidelock-bench-%d", getpid());
     char command[192];
     snprintf(command, sizeof command, "mkdir -p %s", folder);
     if (system(command) != 0) die(folder);
     make("io", of_io, sizeof of_io / sizeof *of_io, &io);
-    make("s.mm", of_strategy, sizeof of_strategy / sizeof *of_strategy, &own);
+    make("s.mm", of_strategy, STRATEGY_SECTIONS, &own);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     if (system(command) != 0) die(folder); /* the mappings stay */
 }
